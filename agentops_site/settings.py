@@ -1,0 +1,212 @@
+"""Every setting of the product, read from the environment (names and meaning: `.env.example`)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from agentops_site.environment import (
+    database_from_url,
+    flag,
+    kept_secret_key,
+    number,
+    redis_options,
+    text,
+)
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(text("AGENTOPS_DATA", str(BASE_DIR / "var"))).resolve()
+DEMO_MODE = flag("AGENTOPS_DEMO", default=False)
+DEBUG = flag("AGENTOPS_DEBUG", default=False)
+SECRET_KEY = kept_secret_key(DATA_DIR)
+ALLOWED_HOSTS = text("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
+CSRF_TRUSTED_ORIGINS = [o for o in text("CSRF_TRUSTED_ORIGINS", "").split(",") if o]
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "agentops_site.admin_app.AgentOpsAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "channels",
+    "django_htmx",
+    "template_partials",
+    "axes",
+    "teams",
+    "monitoring",
+    "incidents",
+    "shop",
+    "agentops_site",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "agentops_site.middleware.content_security_policy",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "agentops_site.middleware.person_time_zone",
+    "axes.middleware.AxesMiddleware",
+]
+
+ROOT_URLCONF = "agentops_site.urls"
+ASGI_APPLICATION = "agentops_site.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "agentops_site.context.shell",
+            ],
+        },
+    }
+]
+
+DATABASES = {"default": database_from_url(text("DATABASE_URL", ""), DATA_DIR)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- people -------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "teams.User"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "/accounts/login/"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/accounts/login/"
+SESSION_COOKIE_AGE = 60 * 60 * 12
+SESSION_SAVE_EVERY_REQUEST = False
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = flag("AGENTOPS_HTTPS", default=False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SESSION_COOKIE_SECURE else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+AXES_FAILURE_LIMIT = 8
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_VERBOSE = False
+EMAIL_BACKEND = text("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+DEFAULT_FROM_EMAIL = text("DEFAULT_FROM_EMAIL", "agentops@localhost")
+
+# --- language and time: everything is stored and computed in UTC -----------------------------------
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+
+# --- files --------------------------------------------------------------------------------------
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = DATA_DIR / "static"
+WHITENOISE_USE_FINDERS = True
+MEDIA_ROOT = DATA_DIR / "media"
+
+# --- queue, locks, push ---------------------------------------------------------------------------
+REDIS_URL = text("REDIS_URL", "redis://127.0.0.1:6379/0")
+CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_TRANSPORT_OPTIONS = redis_options()
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_RETRY_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 200
+CELERY_TASK_DEFAULT_QUEUE = "agent"
+CELERY_TASK_ROUTES = {"monitoring.tasks.*": {"queue": "probes"}}
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_ENABLE_UTC = True
+
+# --- the product ----------------------------------------------------------------------------------
+MONITOR_INTERVAL = number("MONITOR_INTERVAL", 5.0)
+AUTO_FIX_THRESHOLD = number("AUTO_FIX_THRESHOLD", 0.85)
+ESCALATION_THRESHOLD = number("ESCALATION_THRESHOLD", 0.50)
+APPROVAL_EXPIRY_SECONDS = number("APPROVAL_EXPIRY_SECONDS", 24 * 3600.0)
+WATCH_WINDOW_SECONDS = number("WATCH_WINDOW_SECONDS", 120.0)
+REOPEN_WITHIN_SECONDS = number("REOPEN_WITHIN_SECONDS", 15 * 60.0)
+LEASE_SECONDS = number("LEASE_SECONDS", 15.0)
+VERIFY_PROBE_GAP_SECONDS = number("VERIFY_PROBE_GAP_SECONDS", 0.2)
+VERIFY_TIMEOUT_SECONDS = number("VERIFY_TIMEOUT_SECONDS", 15.0)
+AGENT_TASK_SOFT_LIMIT = number("AGENT_TASK_SOFT_LIMIT", 240.0)
+AGENT_TASK_HARD_LIMIT = number("AGENT_TASK_HARD_LIMIT", 280.0)
+RECORDER_MAX_EXCHANGES = int(number("RECORDER_MAX_EXCHANGES", 400))
+RECORDER_MAX_BYTES = int(number("RECORDER_MAX_BYTES", 4_000_000))
+RECORDER_MAX_AGE_SECONDS = number("RECORDER_MAX_AGE_SECONDS", 3600.0)
+
+# Adapters by dotted path: swapped here, never imported by an app (docs/architecture.md).
+MONITORING_PROBER = text("MONITORING_PROBER", "agentops_site.integrations.http_probe.CurlProber")
+MONITORING_RUNTIMES = {
+    "local": "agentops_site.integrations.local.LocalRuntime",
+    "blaxel": "agentops_site.integrations.blaxel.BlaxelRuntime",
+}
+MONITORING_CHANGE_TASK = "incidents.tasks.consume_health_changes"
+INCIDENTS_SANDBOXES = {
+    "local": "agentops_site.integrations.local_sandbox.LocalSandbox",
+    "blaxel": "agentops_site.integrations.blaxel.BlaxelSandbox",
+}
+INCIDENTS_DIAGNOSTICIANS = ["incidents.engine.diagnostician.BuiltInDiagnostician"]
+INCIDENTS_FIX_WRITERS = ["incidents.engine.fix_writer.BuiltInFixWriter"]
+INCIDENTS_REVIEWERS = ["incidents.engine.reviewer.BuiltInReviewer"]
+INCIDENTS_ANNOUNCERS: list[str] = []
+
+# --- vendors (docs/vendors.md): empty means "not set up" -------------------------------------------
+ANTHROPIC_API_KEY = text("ANTHROPIC_API_KEY", "")
+ANTHROPIC_BASE_URL = text("ANTHROPIC_BASE_URL", "")
+CLAUDE_MODEL = text("CLAUDE_MODEL", "claude-sonnet-5-5")
+CLAUDE_SUMMARY_MODEL = text("CLAUDE_SUMMARY_MODEL", "claude-haiku-5-5")
+BL_API_KEY = text("BL_API_KEY", "")
+BL_WORKSPACE = text("BL_WORKSPACE", "")
+BLAXEL_API_URL = text("BLAXEL_API_URL", "")
+WHITECIRCLE_API_KEY = text("WHITECIRCLE_API_KEY", "")
+WHITECIRCLE_API_URL = text("WHITECIRCLE_API_URL", "https://us.whitecircle.ai/api")
+WHITECIRCLE_DEPLOYMENT_ID = text("WHITECIRCLE_DEPLOYMENT_ID", "")
+WHITECIRCLE_REQUIRED = flag("WHITECIRCLE_REQUIRED", default=False)
+ELEVENLABS_API_KEY = text("ELEVENLABS_API_KEY", "")
+ELEVENLABS_VOICE_ID = text("ELEVENLABS_VOICE_ID", "21m00Tcm4TlvDq8ikWAM")
+ELEVENLABS_BASE_URL = text("ELEVENLABS_BASE_URL", "")
+if ANTHROPIC_API_KEY:
+    INCIDENTS_DIAGNOSTICIANS.insert(0, "agentops_site.integrations.claude.ClaudeDiagnostician")
+    INCIDENTS_FIX_WRITERS.insert(0, "agentops_site.integrations.claude.ClaudeFixWriter")
+if WHITECIRCLE_API_KEY:
+    INCIDENTS_REVIEWERS.append("agentops_site.integrations.white_circle.WhiteCircleReviewer")
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": os.environ.get("LOG_LEVEL", "INFO")},
+}

@@ -1,0 +1,35 @@
+"""The task queue and its beat schedule: every periodic job of the product stands in this file."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentops_site.settings")
+
+app = Celery("agentops")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+def _every(seconds: float, task: str, queue: str) -> dict[str, object]:
+    """Return a beat entry whose unconsumed ticks expire before the next one is sent.
+
+    Without `expires` a worker that was away for an hour would come back to 3,600 ticks.
+    """
+    return {
+        "task": task,
+        "schedule": seconds,
+        "options": {"queue": queue, "expires": seconds * 0.9},
+    }
+
+
+app.conf.beat_schedule = {
+    "probe due services": _every(1.0, "monitoring.tasks.probe_due", "probes"),
+    "keep last known good": _every(2.0, "monitoring.tasks.keep_last_known_good", "probes"),
+    "roll up and prune": _every(60.0, "monitoring.tasks.prune", "probes"),
+    "consume health changes": _every(5.0, "incidents.tasks.consume_health_changes", "agent"),
+    "audit stalled incidents": _every(5.0, "incidents.tasks.audit_stalled", "agent"),
+    "watch deployments": _every(5.0, "incidents.tasks.watch_deployments", "agent"),
+}

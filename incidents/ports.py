@@ -1,0 +1,108 @@
+"""What the pipeline asks of others. Adapters are named by settings and reached through `incidents.providers`."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from incidents.values import (
+    BoxPlan,
+    BoxUsage,
+    DiagnosisDraft,
+    EvidencePack,
+    FixDraft,
+    ProposedChange,
+    SafetyVerdict,
+    StartUp,
+    Wishes,
+)
+from monitoring.values import Answer, HttpRequest
+
+
+class PortError(Exception):
+    """A part could not answer; `permanent` means that trying again cannot help. The text is for people."""
+
+    def __init__(self, message: str, *, permanent: bool = False) -> None:
+        super().__init__(message)
+        self.permanent = permanent
+
+
+class DiagnosisError(PortError):
+    """No diagnosis could be had from this diagnostician."""
+
+
+class FixError(PortError):
+    """No fix could be had from this writer."""
+
+
+class SandboxError(PortError):
+    """A trial is not possible here; the text says why."""
+
+
+class ReviewError(PortError):
+    """This reviewer gave no verdict (which is not the same as a bad one)."""
+
+
+class AnnounceError(PortError):
+    """A message could not be delivered."""
+
+
+class Diagnostician(Protocol):
+    """Finds a cause from evidence."""
+
+    name: str
+
+    def diagnose(self, pack: EvidencePack) -> DiagnosisDraft:
+        """Return the cause, citing evidence ids; raise `DiagnosisError` when none can be had."""
+
+
+class FixWriter(Protocol):
+    """Writes fixes for a diagnosed failure."""
+
+    name: str
+
+    def propose(
+        self, pack: EvidencePack, diagnosis: DiagnosisDraft, wishes: Wishes
+    ) -> list[FixDraft]:
+        """Return candidates, best first (empty: no honest fix is known); raise `FixError` on trouble."""
+
+
+class Box(Protocol):
+    """One started copy of a service in isolation. Closed exactly once, also after an error."""
+
+    isolation: str
+
+    def start(self) -> StartUp:
+        """Start the process and wait until its port answers, it exits, or the time is over."""
+
+    def ask(self, request: HttpRequest, timeout: float) -> Answer:
+        """Send one request to the copy; never raises for the copy's fault."""
+
+    def close(self) -> BoxUsage:
+        """End everything that the box started, remove its files, and return what it used."""
+
+
+class Sandbox(Protocol):
+    """Makes boxes."""
+
+    name: str
+
+    def open(self, plan: BoxPlan) -> Box:
+        """Prepare a copy as planned, not yet started; raise `SandboxError` when it is not possible."""
+
+
+class SafetyReviewer(Protocol):
+    """Judges whether a change is safe to deploy."""
+
+    name: str
+
+    def review(self, change: ProposedChange) -> SafetyVerdict:
+        """Return a verdict; raise `ReviewError` when none can be had."""
+
+
+class Announcer(Protocol):
+    """Brings a message to people outside the pages."""
+
+    name: str
+
+    def announce(self, *, title: str, body: str, link: str, severity: str) -> str:
+        """Deliver the message and return a delivery note; raise `AnnounceError`."""

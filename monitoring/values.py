@@ -1,0 +1,123 @@
+"""Plain values that the probe, the runtimes and the readers exchange. No Django here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+Tree = Mapping[str, bytes]
+"""A service's editable files: relative POSIX path to exact bytes."""
+
+
+class Health(StrEnum):
+    """How a service is, as one probe or a run of probes judged it."""
+
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    DOWN = "down"
+    UNKNOWN = "unknown"
+
+
+class Symptom(StrEnum):
+    """What was seen, before anybody asked why."""
+
+    NONE = ""
+    NO_PROCESS = "no_process"
+    STOPPED = "stopped"
+    REFUSED = "refused"
+    TIMEOUT = "timeout"
+    HTTP_ERROR = "http_error"
+    BAD_CONFIG = "bad_config"
+    WRONG_BODY = "wrong_body"
+    SLOW = "slow"
+    SUBSYSTEM = "subsystem"
+    WRONG_ANSWER = "wrong_answer"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpRequest:
+    """One request to a watched service. `path` includes the query; `body` is sent as it is."""
+
+    method: str = "GET"
+    path: str = "/"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What came back: either `status` is set, or `failure` says why nothing did.
+
+    `failure` is "", "refused", "timeout", "reset", "too_large", "malformed" or "unreachable"; `body` is cut at
+    the reader's byte limit, then `truncated` is true; `elapsed_ms` counts from the first byte sent.
+    """
+
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    elapsed_ms: float = 0.0
+    failure: str = ""
+    truncated: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """A judged probe: the health it proves and the facts that a fingerprint and a person need."""
+
+    health: Health
+    symptom: Symptom = Symptom.NONE
+    error_type: str = ""
+    detail: str = ""
+    traceback: str = ""
+    method: str = "GET"
+    path: str = ""
+    status: int | None = None
+    latency_ms: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessState:
+    """The process that serves, as its keeper or sandbox knows it.
+
+    `phase` is "running", "stopped" (planned), "exited" (unplanned) or "absent". `signal` is a positive number when
+    one ended it. `state` is the kernel's letter (R, S, T, Z, ...), empty where it cannot be had.
+    """
+
+    phase: str = "absent"
+    pid: int | None = None
+    started_at: float | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    generation: int = 0
+    state: str = ""
+    memory_bytes: int | None = None
+    cpu_seconds: float | None = None
+    open_files: int | None = None
+    threads: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceSpec:
+    """All that a runtime, prober or sandbox needs to know of a service; built by `Service.spec()`."""
+
+    id: int
+    slug: str
+    runtime: str
+    directory: str
+    command: tuple[str, ...]
+    host: str
+    port: int
+    health_path: str
+    timeout: float
+    slow_ms: float
+    editable_globs: tuple[str, ...]
+    data_globs: tuple[str, ...]
+    environment: Mapping[str, str]
+    stop_with_agentops: bool = False
+
+    @property
+    def base_url(self) -> str:
+        """Return the address without a trailing slash, e.g. `http://127.0.0.1:3000`."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"

@@ -1,0 +1,11 @@
+"""The shop app."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class ShopConfig(AppConfig):
+    """Names the app."""
+
+    name = "shop"

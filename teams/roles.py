@@ -1,0 +1,47 @@
+"""The roles and the verbs of the approval matrix. Plain values; the rows that join them are in the database."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a person is in the team."""
+
+    TEAM_LEAD = "team_lead"
+    SENIOR_DEV = "senior_dev"
+    JUNIOR_DEV = "junior_dev"
+    MANAGER = "manager"
+    VIEWER = "viewer"
+
+
+class Verb(StrEnum):
+    """What a person may do. Verbs in `BY_SEVERITY` are granted up to a severity, the others as a whole."""
+
+    VIEW = "view"
+    COMMENT = "comment"
+    APPROVE = "approve"
+    REJECT = "reject"
+    OVERRIDE = "override"
+    PROPOSE = "propose"
+    REQUEST_CHANGES = "request_changes"
+    CHOOSE_CANDIDATE = "choose_candidate"
+    ASSIGN = "assign"
+    ACKNOWLEDGE = "acknowledge"
+    TAKE_OVER = "take_over"
+    RESOLVE = "resolve"
+    REOPEN = "reopen"
+    INJECT_FAULT = "inject_fault"
+    RESTORE = "restore"
+    PAUSE_AGENT = "pause_agent"
+    CONFIGURE = "configure"
+    SEND_READ = "send_read"
+    SEND_WRITE = "send_write"
+    SIMULATE_TRAFFIC = "simulate_traffic"
+    VIEW_REPORTS = "view_reports"
+    WRITE_POSTMORTEM = "write_postmortem"
+    EXCLUDE_LEARNING = "exclude_learning"
+    VIEW_AUDIT = "view_audit"
+
+
+BY_SEVERITY = frozenset({Verb.APPROVE, Verb.REJECT, Verb.REQUEST_CHANGES, Verb.CHOOSE_CANDIDATE})
