@@ -18,13 +18,13 @@ def say(text: str = "") -> None:
     write is let go.
     """
     with contextlib.suppress(OSError, ValueError):
-        print(text, flush=True)  # noqa: T201 - the one place that prints
+        print(text, flush=True)
 
 
 def note(text: str) -> None:
     """Print a line on standard error: progress and complaints, so that the output of a command stays clean."""
     with contextlib.suppress(OSError, ValueError):
-        print(text, file=sys.stderr, flush=True)  # noqa: T201 - the one place that prints
+        print(text, file=sys.stderr, flush=True)
 
 
 def event(text: str) -> None:

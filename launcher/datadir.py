@@ -15,12 +15,16 @@ from launcher.layout import Layout, write_private
 CLEAN_UP_SECONDS = 15.0
 
 
+# Any command (`manage`, a type check) leaves these; they do not make a data folder somebody's.
+LEFT_BY_ANY_COMMAND = {"run", "logs", "secret-key"}
+
+
 def is_fresh(data: Path) -> bool:
-    """Say whether a data folder holds nothing yet."""
-    return not data.is_dir() or not any(data.iterdir())
+    """Say whether a data folder holds nothing of anybody yet."""
+    return not data.is_dir() or {path.name for path in data.iterdir()} <= LEFT_BY_ANY_COMMAND
 
 
-def demo_mode(layout: Layout, asked: bool | None) -> bool:
+def demo_mode(layout: Layout, *, asked: bool | None) -> bool:
     """Return whether this is a demo: as asked, else as last time, else only when the folder is new."""
     if asked is not None:
         return asked

@@ -5,7 +5,7 @@
 The launcher starts this beside its children and tells it on standard input which process groups exist: "+123",
 "-123", and "done" at an orderly end. When the input closes without "done", the launcher was killed: every group
 still there is killed, and then COMMAND is run (it stops the watched services). A pipe works on every system and
-reaches grandchildren, which Linux' parent-death signal does not.
+reaches grandchildren, which Linux' parent-death signal does not. This file runs by itself: it imports nothing of ours.
 """
 
 from __future__ import annotations
@@ -15,9 +15,45 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 CLEAN_UP_LIMIT = 10.0
+
+
+class Guard:
+    """The launcher's side: starts the guard and tells it what runs.
+
+    `lock` is the descriptor that holds the data folder; the guard holds it too, so that the next start waits until
+    everything of this one is gone.
+    """
+
+    def __init__(
+        self, command: Sequence[str], *, log: Path, env: Mapping[str, str], lock: int
+    ) -> None:
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(  # noqa: S603 - this very file
+                [sys.executable, "-I", __file__, *command],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                env=dict(env),
+                start_new_session=True,
+                pass_fds=(lock,),
+            )
+
+    def tell(self, line: str) -> None:
+        """Pass on one line; a guard that somebody killed is done without."""
+        if self._process.stdin and not self._process.stdin.closed:
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.write(f"{line}\n".encode())
+                self._process.stdin.flush()
+
+    def dismiss(self) -> None:
+        """Let it go without a deed after an orderly end."""
+        self.tell("done")
+        with contextlib.suppress(BrokenPipeError, subprocess.TimeoutExpired):
+            self._process.communicate(timeout=2)
 
 
 def follow(lines: Iterable[str]) -> set[int] | None:
