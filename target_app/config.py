@@ -160,11 +160,11 @@ def environment_name(config: Config | None) -> str:
 
 
 def _tax_rates(section: Fields) -> dict[str, Decimal]:
-    return {country: section.number(country, "0", "1") for country in section.keys()}
+    return {country: section.number(country, "0", "1") for country in section.names()}
 
 
 def _zones(root: Fields) -> list[str]:
-    zones = root.child("shipping").keys()
+    zones = root.child("shipping").names()
     return zones if "default" in zones else [*zones, "default"]
 
 

@@ -33,7 +33,7 @@ class Fields:
     def __contains__(self, key: str) -> bool:
         return self._values.get(key) is not None
 
-    def keys(self) -> list[str]:
+    def names(self) -> list[str]:
         return list(self._values)
 
     def path_of(self, key: str) -> str:
@@ -73,9 +73,7 @@ class Fields:
             raise self.wrong(key, f"must be text, got {shown(value)}")
         text = value.strip()
         if not shortest <= len(text) <= longest:
-            raise self.wrong(
-                key, f"must have {shortest} to {longest} characters, got {len(text)}"
-            )
+            raise self.wrong(key, f"must have {shortest} to {longest} characters, got {len(text)}")
         if any(unicodedata.category(character) in _UNWANTED for character in text):
             raise self.wrong(key, "must not hold control characters")
         if pattern and not re.fullmatch(pattern, text):
@@ -94,9 +92,7 @@ class Fields:
         if not isinstance(values, list) or not 1 <= len(values) <= most:
             raise self.wrong(key, f"must be a list of 1 to {most} entries")
         path = self.path_of(key)
-        return [
-            Fields(value, f"{path}[{index}]", self._fail) for index, value in enumerate(values)
-        ]
+        return [Fields(value, f"{path}[{index}]", self._fail) for index, value in enumerate(values)]
 
     def only(self, *allowed: str) -> None:
         """Refuse a key that nobody reads: in a configuration that is a typing mistake."""

@@ -32,7 +32,7 @@ CREATE TABLE products (
     price_cents INTEGER NOT NULL,
     stock INTEGER NOT NULL,
     rating REAL NOT NULL
-) STRICT;
+);
 CREATE INDEX products_by_category ON products (category, position);
 
 CREATE TABLE users (
@@ -41,7 +41,7 @@ CREATE TABLE users (
     name TEXT NOT NULL,
     email TEXT NOT NULL UNIQUE COLLATE NOCASE,
     created_ms INTEGER NOT NULL
-) STRICT;
+);
 
 CREATE TABLE orders (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -59,7 +59,7 @@ CREATE TABLE orders (
     tax_rate TEXT NOT NULL,
     tax_cents INTEGER NOT NULL,
     total_cents INTEGER NOT NULL
-) STRICT;
+);
 CREATE INDEX orders_by_time ON orders (placed_ms);
 
 CREATE TABLE order_items (
@@ -70,17 +70,17 @@ CREATE TABLE order_items (
     unit_price_cents INTEGER NOT NULL,
     quantity INTEGER NOT NULL,
     PRIMARY KEY (order_number, product_id)
-) STRICT;
+);
 
 CREATE TABLE payments (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
-    order_number INTEGER UNIQUE REFERENCES orders (number),
+    order_number INTEGER NOT NULL UNIQUE REFERENCES orders (number),
     method TEXT NOT NULL,
     status TEXT NOT NULL,
     reference TEXT NOT NULL UNIQUE,
     amount_cents INTEGER NOT NULL,
     created_ms INTEGER NOT NULL
-) STRICT;
+);
 
 CREATE TABLE idempotency_keys (
     key TEXT PRIMARY KEY,
@@ -88,7 +88,7 @@ CREATE TABLE idempotency_keys (
     status INTEGER NOT NULL,
     answer TEXT NOT NULL,
     created_ms INTEGER NOT NULL
-) STRICT;
+);
 
 PRAGMA user_version = 1;
 """
