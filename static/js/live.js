@@ -1,1 +1,136 @@
-"use strict";
+// Live updates over one socket (htmx ws extension): says when the line is lost, re-reads the page when it is back,
+// and never lets a pushed fragment take away what a person is typing.
+// Marks that pages use: data-refetch-url (a live region, with an id), data-version (a number; older never replaces newer),
+// data-keep-scroll (a scrolling box with an id). Push by hx-swap-oob "true" or "beforeend:#id", never innerHTML.
+(function () {
+  "use strict";
+  const RETRIED_BY_HTMX = [1006, 1011, 1012, 1013];
+  const CLIENT_CLOSED = 1005;
+  const ENDED = { 4401: "You are signed out. Sign in again to see live updates", 4403: "Live updates are not for this account", 4429: "Too many open pages: this one is not live" };
+  const SHOW_AFTER_MS = 700;
+  const openState = new Map();
+  let lost = false;
+  let showTimer = 0;
+
+  htmx.config.wsReconnectDelay = (tries) => Math.min(5000, 300 * 2 ** Math.min(tries, 5)) * (0.5 + Math.random() / 2);
+
+  function show(text, state) {
+    const box = document.getElementById("connection");
+    if (!box) return;
+    box.dataset.state = state;
+    box.querySelector("[data-connection-text]").textContent = text;
+    box.firstElementChild.hidden = state === "on";
+  }
+
+  function onLoss(event) {
+    const code = event.detail.event ? event.detail.event.code : 1006;
+    if (code === CLIENT_CLOSED) return;
+    lost = true;
+    clearTimeout(showTimer);
+    if (ENDED[code]) {
+      show(ENDED[code], "ended");
+      return;
+    }
+    showTimer = setTimeout(() => show("Reconnecting: what you see may be old", "lost"), SHOW_AFTER_MS);
+    // A server that stops in good order says 1000 or 1001, after which the extension would stay away for ever.
+    if (!RETRIED_BY_HTMX.includes(code)) setTimeout(() => event.detail.socketWrapper.reconnect(), htmx.config.wsReconnectDelay(1));
+  }
+
+  function onOpen() {
+    clearTimeout(showTimer);
+    show("", "on");
+    if (lost) refetchAll();
+    lost = false;
+  }
+
+  // ---- typing is sacred ----------------------------------------------------------------------------------------
+  const isField = (el) => el.matches?.("input:not([type=hidden], [type=submit], [type=button]), textarea, select, [contenteditable]");
+
+  function isDirty(field) {
+    if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
+    if (field.tagName === "SELECT") return [...field.options].some((o) => o.selected !== o.defaultSelected) && field.selectedIndex > 0;
+    return field.value !== field.defaultValue;
+  }
+
+  function isBusy(region) {
+    const active = document.activeElement;
+    if (active && isField(active) && region.contains(active)) return true;
+    return [...region.querySelectorAll("input:not([type=hidden]), textarea, select")].some(isDirty);
+  }
+
+  function refetch(region) {
+    if (isBusy(region)) {
+      region.dataset.stale = "";
+      return;
+    }
+    htmx.ajax("GET", region.dataset.refetchUrl, { target: region, source: region, swap: "outerHTML", headers: { "X-Refetch": "1" } });
+  }
+
+  function refetchAll() {
+    document.querySelectorAll("[data-refetch-url]").forEach((region) => {
+      if (!region.parentElement.closest("[data-refetch-url]")) refetch(region); // the outer one brings the inner ones
+    });
+  }
+
+  function freshen() {
+    document.querySelectorAll("[data-stale]").forEach((region) => {
+      if (isBusy(region)) return;
+      delete region.dataset.stale;
+      const source = region.closest("[data-refetch-url]");
+      if (source) refetch(source);
+    });
+  }
+
+  const isOlder = (now, next) => Number(next?.dataset?.version) < Number(now.dataset.version);
+
+  document.addEventListener("htmx:oobBeforeSwap", (event) => {
+    const { target, fragment } = event.detail;
+    if (!(fragment instanceof DocumentFragment)) return; // beforeend and its like take nothing away
+    if (isOlder(target, fragment.firstElementChild)) event.preventDefault();
+    else if (isBusy(target)) {
+      event.preventDefault();
+      target.dataset.stale = "";
+    } else {
+      restoreOpen(fragment);
+      keepPlace(target);
+    }
+  });
+
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { target, requestConfig } = event.detail;
+    if (requestConfig?.headers["X-Refetch"] && isBusy(target)) {
+      event.detail.shouldSwap = false;
+      target.dataset.stale = "";
+    } else keepPlace(target);
+  });
+
+  // ---- open sections, scroll and focus outlive a swap ------------------------------------------------------------
+  function restoreOpen(root) {
+    root.querySelectorAll("details[id]").forEach((el) => {
+      if (openState.has(el.id)) el.open = openState.get(el.id);
+    });
+  }
+
+  function keepPlace(target) {
+    const boxes = [target, ...target.querySelectorAll("[data-keep-scroll][id]")].map((el) => [el.id, el.scrollTop, el.scrollLeft]);
+    const focused = target.contains(document.activeElement) ? document.activeElement.id : "";
+    const restore = () => {
+      boxes.forEach(([id, top, left]) => {
+        const el = id && document.getElementById(id);
+        if (el && (top || left)) el.scrollTo({ top, left, behavior: "instant" });
+      });
+      if (focused && document.activeElement === document.body) document.getElementById(focused)?.focus({ preventScroll: true });
+    };
+    requestAnimationFrame(restore);
+  }
+
+  document.addEventListener("toggle", (event) => {
+    if (event.target.id && event.target.matches("details") && event.target.isConnected) openState.set(event.target.id, event.target.open);
+  }, true);
+  document.addEventListener("htmx:afterSwap", (event) => restoreOpen(event.detail.target ?? event.target));
+  document.addEventListener("focusout", () => setTimeout(freshen, 0));
+  document.addEventListener("reset", () => setTimeout(freshen, 0));
+  document.addEventListener("htmx:wsOpen", onOpen);
+  document.addEventListener("htmx:wsClose", onLoss);
+  document.addEventListener("htmx:wsError", onLoss);
+})();

@@ -1,1 +1,43 @@
-"use strict";
+// Keeps <time datetime data-relative> ("3 min ago") and <time datetime data-since> (a running duration) true.
+// Without script both show what the server wrote. The full moment, in the person's own zone, is in the title.
+(function () {
+  "use strict";
+  const EVERY_MS = 1000;
+  const words = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
+  const full = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "long" });
+  const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+  const STEPS = [[60, "second", 1], [3600, "minute", 60], [86400, "hour", 3600], [7 * 86400, "day", 86400]];
+
+  function relative(then, now) {
+    const seconds = Math.round((then - now) / 1000);
+    const size = Math.abs(seconds);
+    if (size < 10) return "now";
+    const step = STEPS.find(([limit]) => size < limit);
+    return step ? words.format(Math.trunc(seconds / step[2]), step[1]) : day.format(then);
+  }
+
+  function duration(then, now) {
+    const s = Math.max(0, Math.floor((now - then) / 1000));
+    if (s < 60) return `${s} s`;
+    if (s < 3600) return `${Math.floor(s / 60)} min ${String(s % 60).padStart(2, "0")} s`;
+    if (s < 86400) return `${Math.floor(s / 3600)} h ${String(Math.floor((s % 3600) / 60)).padStart(2, "0")} min`;
+    return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
+  }
+
+  function update() {
+    const now = Date.now();
+    document.querySelectorAll("time[data-relative], time[data-since]").forEach((el) => {
+      const then = Date.parse(el.dateTime);
+      if (Number.isNaN(then)) return;
+      const text = el.hasAttribute("data-since") ? duration(then, now) : relative(then, now);
+      if (el.textContent !== text) el.textContent = text;
+      if (!el.title) el.title = full.format(then);
+    });
+  }
+
+  update();
+  document.addEventListener("DOMContentLoaded", update);
+  document.addEventListener("htmx:load", update);
+  document.addEventListener("visibilitychange", update);
+  setInterval(() => document.hidden || update(), EVERY_MS);
+})();
