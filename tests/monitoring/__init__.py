@@ -1,0 +1,3 @@
+"""Tests of monitoring."""
+
+from __future__ import annotations
