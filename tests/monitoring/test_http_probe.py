@@ -100,12 +100,11 @@ class Shapes(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    request_queue_size = (
-        128  # the default of 5 makes the kernel drop, and the client repeat after 1 s
+    # The default of 5 makes the kernel drop connections, and the client repeat after a second.
+    request_queue_size = 128
 
     def handle_error(self, *_: object) -> None:
         """Say nothing of the clients that went away: several tests do that on purpose."""
-    )
 
 
 @pytest.fixture(scope="module")
