@@ -19,6 +19,7 @@ DATA_DIR = Path(text("AGENTOPS_DATA", str(BASE_DIR / "var"))).resolve()
 DEMO_MODE = flag("AGENTOPS_DEMO", default=False)
 DEBUG = flag("AGENTOPS_DEBUG", default=False)
 SECRET_KEY = kept_secret_key(DATA_DIR)
+SECRET_KEY_FALLBACKS = [k for k in text("SECRET_KEY_FALLBACKS", "").split(",") if k]
 ALLOWED_HOSTS = text("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
 CSRF_TRUSTED_ORIGINS = [o for o in text("CSRF_TRUSTED_ORIGINS", "").split(",") if o]
 
@@ -116,6 +117,8 @@ AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
+AXES_USERNAME_CALLABLE = "teams.accounts.attempted_name"
+AXES_LOCKOUT_CALLABLE = "teams.accounts.locked_out"
 EMAIL_BACKEND = text("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
 DEFAULT_FROM_EMAIL = text("DEFAULT_FROM_EMAIL", "agentops@localhost")
 

@@ -45,3 +45,28 @@ class Verb(StrEnum):
 
 
 BY_SEVERITY = frozenset({Verb.APPROVE, Verb.REJECT, Verb.REQUEST_CHANGES, Verb.CHOOSE_CANDIDATE})
+SEVERITIES = ("low", "medium", "high", "critical", "blocker")
+HIGHEST = SEVERITIES[-1]
+
+ROLE_WORDS = {role: role.value.replace("_", " ") for role in Role}
+# Whom to ask first: the nearest role that may, the console's owner last.
+ASKING_ORDER = (Role.VIEWER, Role.JUNIOR_DEV, Role.SENIOR_DEV, Role.TEAM_LEAD, Role.MANAGER)
+
+# How a sentence goes on after "your role may (not) ...".
+VERB_WORDS = {verb: verb.value.replace("_", " ") for verb in Verb} | {
+    Verb.OVERRIDE: "override a missing or failed trial",
+    Verb.PROPOSE: "propose a fix",
+    Verb.CHOOSE_CANDIDATE: "choose another candidate",
+    Verb.ASSIGN: "assign incidents",
+    Verb.RESOLVE: "resolve by hand",
+    Verb.INJECT_FAULT: "inject faults",
+    Verb.RESTORE: "restore a service",
+    Verb.PAUSE_AGENT: "pause the agent",
+    Verb.CONFIGURE: "configure services",
+    Verb.SEND_READ: "send read requests",
+    Verb.SEND_WRITE: "send write requests",
+    Verb.SIMULATE_TRAFFIC: "simulate traffic",
+    Verb.WRITE_POSTMORTEM: "write a post-mortem",
+    Verb.EXCLUDE_LEARNING: "exclude learning records",
+    Verb.VIEW_AUDIT: "view the audit trail",
+}

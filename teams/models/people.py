@@ -1,13 +1,26 @@
-"""People, what they may do, their tokens, and the record of what was done."""
+"""The person: signs in by e-mail, has one role."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
+from zoneinfo import available_timezones
 
 from django.contrib.auth.models import AbstractUser, BaseUserManager
+from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models.functions import Lower
 
-from teams.roles import Role
+from teams.roles import ROLE_WORDS, Role
+
+AVATAR_COLORS = [(f"avatar-{number}", f"colour {number}") for number in range(1, 9)]
+
+
+def validate_time_zone(name: str) -> None:
+    """Refuse a name that is no time zone: the middleware would fail on every page of that person."""
+    if name not in available_timezones():
+        raise ValidationError(
+            f"{name!r} is not a time zone; use a name such as Asia/Kolkata or Europe/Berlin."
+        )
 
 
 class PeopleManager(BaseUserManager["User"]):
@@ -19,7 +32,7 @@ class PeopleManager(BaseUserManager["User"]):
         """Create a person; a missing password means that signing in by password is not possible."""
         if not email:
             raise ValueError("A person needs an e-mail address.")
-        person = self.model(email=self.normalize_email(email).lower(), **fields)
+        person = self.model(email=email.strip().lower(), **fields)
         person.set_password(password)
         person.save(using=self._db)
         return person
@@ -31,7 +44,7 @@ class PeopleManager(BaseUserManager["User"]):
 
     def get_by_natural_key(self, username: str | None) -> User:
         """Find a person by e-mail, whatever its letter case."""
-        return self.get(email__iexact=username)
+        return self.get(email=(username or "").strip().lower())
 
 
 class User(AbstractUser):
@@ -41,12 +54,12 @@ class User(AbstractUser):
     email = models.EmailField(unique=True)
     role = models.CharField(
         max_length=20,
-        choices=[(role.value, role.value.replace("_", " ")) for role in Role],
+        choices=[(role.value, ROLE_WORDS[role]) for role in Role],
         default=Role.VIEWER,
     )
     display_name = models.CharField(max_length=80, blank=True)
-    avatar_color = models.CharField(max_length=12, default="avatar-1")
-    time_zone = models.CharField(max_length=64, default="UTC")
+    avatar_color = models.CharField(max_length=12, default="avatar-1", choices=AVATAR_COLORS)
+    time_zone = models.CharField(max_length=64, default="UTC", validators=[validate_time_zone])
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -54,9 +67,22 @@ class User(AbstractUser):
 
     class Meta:
         ordering = ["email"]
+        verbose_name = "person"
+        verbose_name_plural = "people"
+        constraints = [
+            # Two letter cases of one address would be two accounts, and two counters of failed sign-ins.
+            models.CheckConstraint(
+                condition=models.Q(email=Lower("email")), name="email_is_lowercase"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Store the person with the e-mail address in lower case."""
+        self.email = self.email.strip().lower()
+        super().save(*args, **kwargs)
 
     @property
     def name(self) -> str:

@@ -1,0 +1,171 @@
+"""Who may do what. The one place that answers; pages, API, sockets and admin all ask here.
+
+Nothing is cached: a right that a manager took away a second ago is gone, also in a socket that has been open for hours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Concatenate, ParamSpec
+from urllib.parse import urlsplit
+
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet, Subquery
+from django.http import HttpRequest, HttpResponseBase
+from django_htmx.http import HttpResponseClientRedirect
+
+from teams.models import MatrixRow, User
+from teams.roles import ASKING_ORDER, BY_SEVERITY, HIGHEST, ROLE_WORDS, SEVERITIES, VERB_WORDS, Verb
+
+NAMES_SHOWN = 3
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ruling:
+    """Whether it is allowed; else why not, in a sentence for the person, and the role that may ("" when none)."""
+
+    allowed: bool
+    reason: str = ""
+    needed_role: str = ""
+
+
+class AccessRefused(PermissionDenied):
+    """The matrix says no; `ruling` says why. Unhandled, Django answers it with our 403 page."""
+
+    def __init__(self, ruling: Ruling) -> None:
+        super().__init__(ruling.reason)
+        self.ruling = ruling
+
+
+def may(
+    user: User | AnonymousUser, verb: Verb | str, *, severity: str = "", service: str = ""
+) -> Ruling:
+    """Judge one act by the stored matrix and the person's stored role: one query when it is allowed.
+
+    `severity` is one of `SEVERITIES`; an unknown ("") one counts as the highest. `service` is a slug.
+    Being a superuser gives no right. Raises ValueError for a word that is no verb or no severity.
+    """
+    verb, severity = Verb(verb), severity or HIGHEST
+    if severity not in SEVERITIES:
+        raise ValueError(f"{severity!r} is not a severity.")
+    if not isinstance(user, User) or user.pk is None:
+        return Ruling(allowed=False, reason="sign in first")
+    # The role is read in the query, not taken from the object: a socket's user may be hours old.
+    role = User.objects.filter(pk=user.pk, is_active=True).values("role")
+    row = _deciding(_rows(verb, service).filter(role__in=Subquery(role)))
+    if row is not None and row.covers(severity):
+        return Ruling(allowed=True)
+    return _refusal(user, row, verb, severity=severity, service=service)
+
+
+def require(
+    user: User | AnonymousUser, verb: Verb | str, *, severity: str = "", service: str = ""
+) -> None:
+    """Raise `AccessRefused` unless `may` allows it."""
+    ruling = may(user, verb, severity=severity, service=service)
+    if not ruling.allowed:
+        raise AccessRefused(ruling)
+
+
+def needs(verb: Verb | str) -> Callable[[View[P]], View[P]]:
+    """Guard a view: signed out goes to the sign-in page, refused gets the 403 page or fragment with the reason.
+
+    For verbs without a severity. A view that knows severity or service calls `require` itself.
+    """
+
+    def guard(view: View[P]) -> View[P]:
+        @wraps(view)
+        def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            if not request.user.is_authenticated:
+                return sign_in_first(request)
+            require(request.user, verb)
+            return view(request, *args, **kwargs)
+
+        return guarded
+
+    return guard
+
+
+def sign_in_first(request: HttpRequest) -> HttpResponseBase:
+    """Send to the sign-in page; an HTMX request leaves the whole page instead of swapping the form into it."""
+    if request.headers.get("HX-Request") != "true":
+        return redirect_to_login(request.get_full_path())
+    page = urlsplit(request.headers.get("HX-Current-URL", ""))
+    back = page.path + (f"?{page.query}" if page.query else "")
+    return HttpResponseClientRedirect(redirect_to_login(back or "/").url)
+
+
+def allowed_verbs(user: User | AnonymousUser, *, severity: str = "", service: str = "") -> set[str]:
+    """Return every verb that the person may use here, by one query: for the buttons of a page."""
+    if not isinstance(user, User) or user.pk is None:
+        return set()
+    role = User.objects.filter(pk=user.pk, is_active=True).values("role")
+    mine = MatrixRow.objects.filter(service_slug__in={"", service}, role__in=Subquery(role))
+    by_verb: dict[str, list[MatrixRow]] = {}
+    for row in mine:
+        by_verb.setdefault(row.verb, []).append(row)
+    deciding = (_deciding(rows) for rows in by_verb.values())
+    return {row.verb for row in deciding if row is not None and row.covers(severity or HIGHEST)}
+
+
+def people_who_may(verb: Verb | str, *, severity: str = "", service: str = "") -> list[User]:
+    """Return the active people who may do it, the nearest role first, by two queries."""
+    roles = _roles_that_may(Verb(verb), severity or HIGHEST, service)
+    people = User.objects.filter(is_active=True, role__in=roles)
+    return sorted(people, key=lambda person: (roles.index(person.role), person.name))
+
+
+def _rows(verb: Verb, service: str) -> QuerySet[MatrixRow]:
+    return MatrixRow.objects.filter(verb=verb, service_slug__in={"", service})
+
+
+def _deciding(rows: Iterable[MatrixRow]) -> MatrixRow | None:
+    """Pick the service's own row before the global one."""
+    return max(rows, key=lambda row: bool(row.service_slug), default=None)
+
+
+def _roles_that_may(verb: Verb, severity: str, service: str) -> list[str]:
+    rows = list(_rows(verb, service))
+    deciding = {role: _deciding(row for row in rows if row.role == role) for role in ASKING_ORDER}
+    return [
+        role.value for role, row in deciding.items() if row is not None and row.covers(severity)
+    ]
+
+
+def _refusal(
+    user: User, row: MatrixRow | None, verb: Verb, *, severity: str, service: str
+) -> Ruling:
+    if not User.objects.filter(pk=user.pk, is_active=True).exists():
+        return Ruling(allowed=False, reason="this account is not active")
+    candidates = people_who_may(verb, severity=severity, service=service)
+    nearest = [person for person in candidates if person.role == candidates[0].role]
+    why = f"your role may not {VERB_WORDS[verb]}"
+    if row is not None and row.granted and verb in BY_SEVERITY:
+        why = f"your role may {VERB_WORDS[verb]} up to {row.up_to}; {_this_is(severity)}"
+    where = f" on {service}" if row is not None and row.service_slug else ""
+    return Ruling(
+        allowed=False,
+        reason=f"{why}{where}; {_whom_to_ask(nearest)}",
+        needed_role=_nearest_role(verb, severity, service),
+    )
+
+
+def _nearest_role(verb: Verb, severity: str, service: str) -> str:
+    return next(iter(_roles_that_may(verb, severity, service)), "")
+
+
+def _this_is(severity: str) -> str:
+    return "this is a blocker" if severity == HIGHEST else f"this is {severity}"
+
+
+def _whom_to_ask(people: list[User]) -> str:
+    if not people:
+        return "nobody who is active may: ask a manager to change the approval matrix"
+    names = " or ".join(person.name for person in people[:NAMES_SHOWN])
+    return f"ask {names} ({ROLE_WORDS[people[0].role]})"  # type: ignore[index]
