@@ -1,0 +1,56 @@
+"""What every test may ask for: the cast, and a fresh place for data."""
+
+from __future__ import annotations
+
+import pytest
+
+from teams.default_matrix import rows
+from teams.models import AuditHead, MatrixRow, User
+from teams.people import settle_role
+from teams.roles import Role
+
+
+@pytest.fixture
+def matrix(db: None) -> None:
+    """Have the default rights: a test that commits for real ends by emptying every table, migrations' rows too."""
+    if not MatrixRow.objects.exists():
+        MatrixRow.objects.bulk_create(
+            MatrixRow(role=role, verb=verb, up_to=up_to) for role, verb, up_to in rows()
+        )
+    AuditHead.objects.get_or_create(pk=1)
+
+
+def _person(email: str, role: Role, name: str) -> User:
+    person = User.objects.create_user(email, "correct horse", role=role, display_name=name)
+    settle_role(person)
+    return person
+
+
+@pytest.fixture
+def shweta(matrix: None) -> User:
+    """Return the team lead."""
+    return _person("shweta@example.com", Role.TEAM_LEAD, "Shweta")
+
+
+@pytest.fixture
+def yash(matrix: None) -> User:
+    """Return the senior developer."""
+    return _person("yash@example.com", Role.SENIOR_DEV, "Yash")
+
+
+@pytest.fixture
+def bhumika(matrix: None) -> User:
+    """Return the junior developer."""
+    return _person("bhumika@example.com", Role.JUNIOR_DEV, "Bhumika")
+
+
+@pytest.fixture
+def maya(matrix: None) -> User:
+    """Return the manager."""
+    return _person("manager@example.com", Role.MANAGER, "Maya")
+
+
+@pytest.fixture
+def viewer(matrix: None) -> User:
+    """Return somebody who may only look."""
+    return _person("viewer@example.com", Role.VIEWER, "Vikram")
