@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 from cache import Cache
@@ -52,9 +53,11 @@ class App:
 
     def config(self) -> Config:
         """Return the settings as config.json is now; raise ConfigError while it is unusable."""
-        config = self.config_file.current()
-        self.store.quota_bytes = config.quota_bytes
-        return config
+        return self.config_file.current()
+
+    def writing(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Give one transaction within the configured quota of the data directory."""
+        return self.store.writing(quota_bytes=self.config().quota_bytes)
 
     def uptime_seconds(self) -> float:
         return round(time.monotonic() - self.started, 3)

@@ -45,9 +45,9 @@ def purchase(app: App, request: Request, read_draft: ReadDraft) -> Response:
         payment = _pay(draft, quote, key, config)
     except PaymentDeclinedError as declined:
         refusal = as_response(declined)
-        with app.store.writing() as db:
+        with app.writing() as db:
             return _answer_once(db, key, digest, lambda: refusal)
-    with app.store.writing() as db:
+    with app.writing() as db:
         response = _answer_once(db, key, digest, lambda: _placed(db, draft, quote, payment, config))
     app.products.clear()
     return response

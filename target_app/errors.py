@@ -88,6 +88,10 @@ class DatabaseError(ServiceUnavailableError):
     pass
 
 
+class StorageFullError(ApiError):
+    status = HTTPStatus.INSUFFICIENT_STORAGE
+
+
 class PaymentTimeoutError(ApiError):
     status = HTTPStatus.GATEWAY_TIMEOUT
 

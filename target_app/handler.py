@@ -118,7 +118,7 @@ def list_users(app: App, request: Request) -> Response:
 
 def create_user(app: App, request: Request) -> Response:
     name, email = validation.new_user(validation.json_body(request))
-    with app.store.writing() as db:
+    with app.writing() as db:
         user = users.create(db, name, email)
     return Response(HTTPStatus.CREATED, user)
 

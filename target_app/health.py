@@ -12,16 +12,12 @@ from http import HTTPStatus
 import recommendations
 from app import VERSION, App
 from config import Config, environment_name
-from errors import ApiError, ConfigError, DependencyError, ServiceUnavailableError, describe
+from errors import ApiError, ConfigError, DependencyError, StorageFullError, describe
 
 OK, DEGRADED, FAILING = "ok", "degraded", "failing"
 _WORST_FIRST = (FAILING, DEGRADED, OK)
 
 Check = dict[str, object]
-
-
-class StorageFullError(ServiceUnavailableError):
-    pass
 
 
 def report(app: App) -> tuple[int, dict[str, object]]:
@@ -44,6 +40,7 @@ def report(app: App) -> tuple[int, dict[str, object]]:
         "environment": environment_name(config),
         "uptime_seconds": app.uptime_seconds(),
         "requests_served": app.traffic.served,
+        "requests_active": app.traffic.active,
         "pid": os.getpid(),
     }
     if failures:
@@ -72,16 +69,17 @@ def _check_disk(app: App, config: Config | None, failures: list[Exception]) -> C
     """Compare what the data takes with its quota, and what the disk has left with the least."""
     try:
         free = shutil.disk_usage(app.store.data_dir).free
-        used = sum(entry.stat().st_size for entry in os.scandir(app.store.data_dir))
+        used = app.store.used_bytes()
     except OSError as error:
         return _failed(error, failures)
     sizes: Check = {"status": OK, "free_bytes": free, "used_bytes": used}
     if config is None:
         return sizes
     sizes["quota_bytes"] = config.quota_bytes
-    if used > config.quota_bytes:
-        full = StorageFullError(f"{used} bytes used of a quota of {config.quota_bytes}")
-        return sizes | _failed(full, failures)
+    try:
+        app.store.check_quota(config.quota_bytes)
+    except StorageFullError as error:
+        return sizes | _failed(error, failures)
     if free < config.min_free_bytes:
         sizes |= {"status": DEGRADED, "detail": f"{free} bytes free on the disk"}
     return sizes

@@ -8,6 +8,7 @@ keeps two processes apart, for instance while a restart overlaps.
 from __future__ import annotations
 
 import json
+import os
 import queue
 import sqlite3
 import threading
@@ -16,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from errors import DatabaseError
+from errors import DatabaseError, StorageFullError
 
 _POOL_SIZE = 12
 _WAIT_SECONDS = 5.0
@@ -101,8 +102,6 @@ class Store:
         data_dir.mkdir(parents=True, exist_ok=True)
         self.data_dir = data_dir
         self.path = data_dir / "shop.sqlite3"
-        # Set from config.json; SQLite itself then refuses to grow the file any further.
-        self.quota_bytes: int | None = None
         self._idle: queue.LifoQueue[sqlite3.Connection | None] = queue.LifoQueue()
         for _ in range(_POOL_SIZE):
             self._idle.put(None)
@@ -120,13 +119,14 @@ class Store:
                 connection.rollback()
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self, *, quota_bytes: int) -> Iterator[sqlite3.Connection]:
+        """Give one transaction, unless the data takes more than its quota: StorageFullError."""
+        self.check_quota(quota_bytes)
         # The turn comes before the connection: waiting writers must not starve the readers.
         if not self._turn.acquire(timeout=_WAIT_SECONDS):
             raise DatabaseError(f"the database was busy for {_WAIT_SECONDS:.0f} s")
         try:
             with self._borrowed() as connection:
-                self._apply_quota(connection)
                 connection.execute("BEGIN IMMEDIATE")
                 try:
                     yield connection
@@ -135,6 +135,15 @@ class Store:
                     connection.rollback()
         finally:
             self._turn.release()
+
+    def used_bytes(self) -> int:
+        """Return what all files of the data directory take."""
+        return sum(entry.stat().st_size for entry in os.scandir(self.data_dir))
+
+    def check_quota(self, quota_bytes: int) -> None:
+        used = self.used_bytes()
+        if used > quota_bytes:
+            raise StorageFullError(f"the data takes {used} bytes of a quota of {quota_bytes}")
 
     def close(self) -> None:
         """Close the idle connections; the last one to close folds the WAL into the file."""
@@ -192,11 +201,6 @@ class Store:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         return connection
-
-    def _apply_quota(self, connection: sqlite3.Connection) -> None:
-        if self.quota_bytes is not None:
-            page_size = connection.execute("PRAGMA page_size").fetchone()[0]
-            connection.execute(f"PRAGMA max_page_count = {self.quota_bytes // page_size}")
 
     def _create(self) -> None:
         """Make the tables and the first catalogue, all or nothing, once."""
