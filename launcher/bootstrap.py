@@ -25,6 +25,7 @@ PIP_TO_UV = (
     ("index-url", "UV_DEFAULT_INDEX"),
     ("extra-index-url", "UV_INDEX"),
     ("find-links", "UV_FIND_LINKS"),
+    ("no-index", "UV_NO_INDEX"),
     ("cert", "SSL_CERT_FILE"),
 )
 

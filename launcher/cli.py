@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Sequence
+from types import FrameType
 
 from launcher import tools
 from launcher.console import LauncherError, note, say
@@ -40,6 +42,10 @@ def usage() -> str:
     )
 
 
+def interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run a command and return its exit status: 0 success, 1 failure, 2 a wrong command line, 130 interrupted."""
     name, rest = (arguments[0], arguments[1:]) if arguments else ("--help", [])
@@ -49,10 +55,16 @@ def main(arguments: Sequence[str]) -> int:
     if name not in COMMANDS:
         note(f"There is no command {name!r}.\n\n{usage()}")
         return 2
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, interrupt)  # a killed launcher would leave an installer running
     try:
         return COMMANDS[name][0](rest)
     except LauncherError as error:
         note(str(error))
+        return 1
+    except OSError as error:
+        note(f"The system refused something: {error}")
         return 1
     except KeyboardInterrupt:
         note("Interrupted.")

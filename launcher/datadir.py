@@ -12,7 +12,7 @@ from launcher.console import LauncherError, note
 from launcher.layout import Layout, write_private
 
 # The guard of a killed launcher still cleans up for some seconds; a start meanwhile waits for it.
-CLEAN_UP_SECONDS = 15.0
+CLEAN_UP_SECONDS = 20.0
 
 
 # Any command (`manage`, a type check) leaves these; they do not make a data folder somebody's.
@@ -51,29 +51,46 @@ def memory(layout: Layout) -> Path:
 def take_lock(layout: Layout, address: str) -> int:
     """Take the data folder for this launcher and return the descriptor that holds it.
 
-    The system lets go of it when the last process that has the descriptor ends, however it ends.
+    The system lets go of it when the launcher ends, however it ends.
 
     Raises:
         LauncherError: another launcher runs there.
     """
-    path = layout.run / "up.lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    deadline = time.monotonic() + CLEAN_UP_SECONDS
-    waited = False
-    while not locked(descriptor):
+    descriptor = os.open(layout.run / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    if not locked(descriptor):
         holder = read_holder(descriptor)
-        if is_alive(holder[0]) or time.monotonic() > deadline:
+        os.close(descriptor)
+        raise LauncherError(
+            f"AgentOps is already running, {holder} (data in {layout.shown(layout.data)})."
+        )
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"pid {os.getpid()}, at {address}".encode(), 0)
+    return descriptor
+
+
+def take_guard_lock(layout: Layout) -> int:
+    """Return the descriptor of a lock that the guard of this run is to hold, and nobody else.
+
+    While the guard of a killed launcher still has it, its processes are being cleared away; two stacks on one
+    database must not overlap, so this waits.
+
+    Raises:
+        LauncherError: that does not come to an end.
+    """
+    descriptor = os.open(layout.run / "guard.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    deadline = time.monotonic() + CLEAN_UP_SECONDS
+    waiting = False
+    while not locked(descriptor):
+        if not waiting:
+            note("The last run was killed; waiting until its processes are cleared away.")
+            waiting = True
+        if time.monotonic() > deadline:
             os.close(descriptor)
             raise LauncherError(
-                f"AgentOps is already running, pid {holder[0]}, at {holder[1]} (data in {layout.shown(layout.data)}).\n"
-                f"Stop it with: kill {holder[0]}"
+                f"The processes of the last run are still being stopped after {CLEAN_UP_SECONDS:g} s; "
+                f"see {layout.shown(layout.logs / 'guard.log')}, then try again."
             )
-        if not waited:
-            note("The last run was killed; waiting until its processes are cleared away.")
-            waited = True
         time.sleep(0.1)
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, json.dumps([os.getpid(), address]).encode(), 0)
     return descriptor
 
 
@@ -85,22 +102,6 @@ def locked(descriptor: int) -> bool:
     return True
 
 
-def read_holder(descriptor: int) -> tuple[int, str]:
-    """Return pid and address of the holder; a holder that has not written them yet is pid 0, taken as alive."""
-    try:
-        pid, address = json.loads(os.pread(descriptor, 1000, 0))
-        return int(pid), str(address)
-    except (ValueError, TypeError):
-        return 0, "an address not known yet"
-
-
-def is_alive(pid: int) -> bool:
-    if pid == 0:
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def read_holder(descriptor: int) -> str:
+    """Return "pid N, at ADDRESS" as the holder wrote it."""
+    return os.pread(descriptor, 1000, 0).decode("utf-8", "replace") or "just starting"

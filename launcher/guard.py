@@ -24,7 +24,7 @@ CLEAN_UP_LIMIT = 10.0
 class Guard:
     """The launcher's side: starts the guard and tells it what runs.
 
-    `lock` is the descriptor that holds the data folder; the guard holds it too, so that the next start waits until
+    `lock` is the descriptor of a lock that passes to the guard alone, so that the next start can wait until
     everything of this one is gone.
     """
 
@@ -41,6 +41,7 @@ class Guard:
                 start_new_session=True,
                 pass_fds=(lock,),
             )
+        os.close(lock)
 
     def tell(self, line: str) -> None:
         """Pass on one line; a guard that somebody killed is done without."""

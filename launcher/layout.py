@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from launcher.console import LauncherError
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -35,9 +37,16 @@ class Layout:
         return self.data / "logs"
 
     def make_folders(self) -> None:
-        """Create the data folder for its owner alone; one that exists keeps the access it was given."""
-        for folder in (self.data, self.run, self.logs):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Create the data folder for its owner alone; one that exists keeps the access it was given.
+
+        Raises:
+            LauncherError: it cannot be created or written to.
+        """
+        try:
+            for folder in (self.data, self.run, self.logs):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise LauncherError(f"The data folder cannot be used: {error}") from error
 
     def shown(self, path: Path) -> str:
         """Return a path as a person would type it from the checkout."""

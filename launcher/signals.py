@@ -6,16 +6,24 @@ import contextlib
 import os
 import select
 import signal
+from collections.abc import Callable
 from types import FrameType, TracebackType
 
+Handler = Callable[[int, FrameType | None], object] | int | None
 STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Signals:
-    """While entered: counts requests to stop, and wakes `wait` for them and for each child that ends."""
+    """While entered: notes requests to stop, and wakes `wait` for them and for each child that ends.
+
+    Only a further Ctrl-C means "at once": a closing terminal sends SIGHUP twice (kernel and shell), and service
+    managers send several signals for one stop.
+    """
 
     def __init__(self) -> None:
-        self.stops = 0
+        self.stop_asked = False
+        self.at_once = False
+        self._replaced: dict[int, Handler] = {}
 
     def __enter__(self) -> Signals:
         self._reader, self._writer = os.pipe()
@@ -26,7 +34,7 @@ class Signals:
             # nohup has SIGHUP ignored on purpose: the stack shall outlive its terminal
             if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
                 continue
-            signal.signal(number, self._count)
+            self._replaced[number] = signal.signal(number, self._count)
         return self
 
     def __exit__(
@@ -35,17 +43,16 @@ class Signals:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # What comes from now on finds nothing left to stop.
-        for number in STOP:
-            signal.signal(number, signal.SIG_IGN)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for number, handler in self._replaced.items():
+            signal.signal(number, handler)
         signal.set_wakeup_fd(self._old_fd)
         os.close(self._reader)
         os.close(self._writer)
 
     def _count(self, number: int, _frame: FrameType | None) -> None:
         if number in STOP:
-            self.stops += 1
+            self.at_once = self.at_once or (self.stop_asked and number == signal.SIGINT)
+            self.stop_asked = True
 
     def wait(self, seconds: float) -> None:
         """Return after a signal, or after so many seconds."""

@@ -100,7 +100,7 @@ class Supervisor:
         """
         due = [each.restart_at - time.monotonic() for each in self._children if each.restart_at]
         self._signals.wait(min([seconds, *due]))
-        if self._signals.stops:
+        if self._signals.stop_asked:
             raise StopRequested
         for child in self._children:
             self._look_at(child)
@@ -129,7 +129,7 @@ class Supervisor:
         deadline = time.monotonic() + grace
         while running.poll() is None:
             left = deadline - time.monotonic()
-            if self._signals.stops > 1:
+            if self._signals.at_once:
                 running.kill()
                 self._kill_all()
                 raise KilledAtOnce

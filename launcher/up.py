@@ -48,11 +48,12 @@ def up(arguments: Sequence[str]) -> int:
     """
     start = resolved(arguments)
     start.layout.make_folders()
-    lock = datadir.take_lock(start.layout, start.url)
+    datadir.take_lock(start.layout, start.url)  # held until this process ends
+    guard_lock = datadir.take_guard_lock(start.layout)
     refuse_busy_port(start.host, start.port)
     datadir.remember_demo(start.layout, demo=start.demo)
     bootstrap.ensure(start.layout, "requirements.txt", start.env)
-    return run(start, lock)
+    return run(start, guard_lock)
 
 
 def resolved(arguments: Sequence[str]) -> Start:
@@ -108,7 +109,7 @@ def refuse_busy_port(host: str, port: int) -> None:
     raise LauncherError(f"Cannot listen on {host} port {port}: {error.strerror or error}.")
 
 
-def run(start: Start, lock: int) -> int:
+def run(start: Start, guard_lock: int) -> int:
     """Start the stack under a supervisor and a guard, and stay until it ends."""
     layout = start.layout
     server = None
@@ -116,7 +117,10 @@ def run(start: Start, lock: int) -> int:
         server = valkey.server(layout)
         start.env["REDIS_URL"] = valkey.prepare(layout).url
     guard = Guard(
-        manage(layout, "stop_services"), log=layout.logs / "guard.log", env=start.env, lock=lock
+        manage(layout, "stop_services"),
+        log=layout.logs / "guard.log",
+        env=start.env,
+        lock=guard_lock,
     )
     with Signals() as signals:
         around = Surroundings(layout.root, layout.logs, start.env, guard.tell)
@@ -142,7 +146,7 @@ def serve(start: Start, supervisor: Supervisor, server: str | None) -> int:
         supervisor.forever()
     except StopRequested:
         return 0
-    except LauncherError as error:
+    except (LauncherError, OSError) as error:
         event(str(error))
     return 1
 
