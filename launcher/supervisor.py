@@ -32,6 +32,7 @@ class Child:
     process: Process
     running: Running | None = None
     status: int | None = None
+    awaited: bool = False
     restart_at: float | None = None
     crashes: deque[float] = field(default_factory=deque)
 
@@ -68,6 +69,7 @@ class Supervisor:
             StopRequested: somebody wants us to stop.
         """
         child = self.start(process)
+        child.awaited = True
         while child.status is None:
             self.tick(1.0)
         self._children.remove(child)
@@ -157,6 +159,8 @@ class Supervisor:
         child.running = None
         if child.process.once:
             child.status = status
+            if status != 0 and not child.awaited:
+                event(self._failure(child.process.name, ending(status)))
         else:
             self._schedule_restart(child, ending(status))
 

@@ -204,6 +204,13 @@ def test_a_failed_migration_ends_the_start_with_its_log(launch: Launch) -> None:
     assert not launched.pids()
 
 
+def test_watched_services_that_do_not_start_are_said_and_the_rest_goes_on(launch: Launch) -> None:
+    launched = launch(STUB_FAIL="start_services").ready()
+    launched.wait_for("services ended with exit status 1")
+    assert "start_services lost its way" in launched.said()
+    assert launched.process.poll() is None
+
+
 @pytest.mark.slow
 def test_a_crash_loop_stops_everything_and_says_why(launch: Launch) -> None:
     launched = launch(STUB_CRASH="probes")
