@@ -92,7 +92,10 @@ def _services() -> list[dict[str, Any]]:
             "latency": latency,
             "points": POINTS,
         }
-        for name, health, latency in [("shop", "degraded", "212 ms"), ("search", "healthy", "12 ms")]
+        for name, health, latency in [
+            ("shop", "degraded", "212 ms"),
+            ("search", "healthy", "12 ms"),
+        ]
     ]
 
 
@@ -198,4 +201,15 @@ def gallery() -> dict[str, Any]:
             {"label": "Evidence", "url": "?tab=e", "current": True, "count": 4},
             {"label": "Discussion", "url": "?tab=d"},
         ],
+    }
+
+
+def shop() -> dict[str, Any]:
+    """Return the context of the storefront's gallery."""
+    names = [("Trail boot", "129.00", 3), ("Day pack", "89.00", 40), ("Rain shell", "149.00", 12)]
+    return {
+        "demo_mode": True,
+        "cart_count": 2,
+        "shop_notice": "The shop is being repaired: you see the catalogue as of 03:04.",
+        "products": [{"name": name, "price": price, "stock": n} for name, price, n in names],
     }
