@@ -118,7 +118,7 @@ def venv_version(layout: Layout) -> str:
 def make_venv(layout: Layout, env: Mapping[str, str]) -> None:
     """Create the virtual environment with the Python that runs us, from nothing."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    note(f"[1/3] Making .venv with Python {version}")
+    note(f"Making .venv with Python {version}")
     uv = shutil.which("uv")
     if importlib.util.find_spec("ensurepip") and importlib.util.find_spec("venv"):
         made = run([sys.executable, "-m", "venv", "--clear", str(layout.venv)], env)
@@ -140,11 +140,11 @@ def install(layout: Layout, requirements: str, env: Mapping[str, str]) -> None:
     """Install a requirements file with uv, or with a new pip where uv does not work."""
     python, file = str(layout.python), str(layout.root / requirements)
     pip = [python, "-m", "pip", "--disable-pip-version-check"]
-    note("[2/3] Getting the installer (uv)")
+    note("Getting the installer (uv)")
     uv = [python, "-m", "uv", "pip", "install", "--python", python, "-r", file]
     count = sum(pins(each) for each in with_includes(layout.root / requirements))
     if run([*pip, "install", "-q", "--no-compile", "uv"], env):
-        note(f"[3/3] Installing {requirements}: {count} pinned packages and what they need")
+        note(f"Installing {requirements}: {count} pinned packages and what they need")
         if run(uv, {**uv_settings(python, env), **env}):
             return
     note("uv did not work here; trying pip, which takes about a minute.")
