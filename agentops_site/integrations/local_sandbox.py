@@ -1,0 +1,228 @@
+"""Trials on this machine: a private copy of a service, started at the best isolation level that can be had."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import sys
+import time
+from pathlib import Path
+
+from django.conf import settings
+
+from agentops_site.integrations.isolation import folders
+from agentops_site.integrations.isolation.cage import Launch, Limits
+from agentops_site.integrations.isolation.data_copy import CopyError, Data, copy
+from agentops_site.integrations.isolation.http_over import Bounds, exchange, failure_of
+from agentops_site.integrations.isolation.levels import Level
+from agentops_site.integrations.isolation.probe import best_level
+from agentops_site.integrations.isolation.process import (
+    Exit,
+    LaunchError,
+    Process,
+    describe,
+    launch,
+)
+from agentops_site.integrations.isolation.relocate import StillLive, leads_into, relocate, relocated
+from incidents.ports import Box, SandboxError
+from incidents.values import BoxPlan, BoxUsage, StartUp
+from monitoring.globs import matches, safe_relative
+from monitoring.values import Answer, HttpRequest
+
+_POLL_SECONDS = 0.01
+_LOG_TAIL_BYTES = 16_000
+_PYTHONS = {"python", "python3"}
+
+Marks = dict[str, tuple[int, int]]
+
+
+class LocalSandbox:
+    """Makes boxes on this host, below `AGENTOPS_DATA/trials`."""
+
+    name = "local"
+
+    def __init__(self, *, base: Path | None = None, level: Level | None = None) -> None:
+        self.base = base or Path(settings.DATA_DIR) / "trials"
+        self.level = level
+        self.max_data_bytes = int(getattr(settings, "TRIAL_MAX_DATA_BYTES", 512_000_000))
+
+    def open(self, plan: BoxPlan) -> Box:
+        """Prepare a copy as planned, not yet started; raise `SandboxError` when it is not possible.
+
+        Boxes that a killed worker left behind are removed first.
+        """
+        level = self.level or best_level()
+        folders.sweep(self.base)
+        folder = folders.make(self.base, level)
+        try:
+            _write_tree(plan, folder.work)
+            digest = self._copy_data(plan, folder.work)
+            return LocalBox(plan, folder, level, digest)
+        except (CopyError, StillLive, OSError) as error:
+            folder.remove()
+            permanent = getattr(error, "permanent", isinstance(error, StillLive))
+            raise SandboxError(f"no trial copy: {error}", permanent=permanent) from error
+        except BaseException:
+            folder.remove()
+            raise
+
+    def _copy_data(self, plan: BoxPlan, work: Path) -> str:
+        if not plan.data_from or not plan.data_globs:
+            return ""
+        data = Data(
+            source=Path(plan.data_from),
+            globs=plan.data_globs,
+            max_bytes=self.max_data_bytes,
+            leave_out=frozenset(plan.tree),
+        )
+        return copy(data, work)
+
+
+class LocalBox:
+    """One copy in its private folder; see `incidents.ports.Box`."""
+
+    def __init__(self, plan: BoxPlan, folder: folders.Folder, level: Level, digest: str) -> None:
+        self.plan = plan
+        self.port = _free_port()
+        self.isolation = describe(level, dropped=True)
+        self._folder = folder
+        self._level = level
+        self._digest = digest
+        self._launch = _launch_of(plan, folder, self.port)
+        self._process: Process | None = None
+        self._before = _marks(folder.work)
+        self._used: BoxUsage | None = None
+
+    def start(self) -> StartUp:
+        """Start the copy and wait until its health path answers anything, it exits, or the time is over."""
+        begun = time.monotonic()
+        try:
+            self._process = process = launch(self._launch, self._level)
+        except LaunchError as error:
+            return StartUp(answered=False, seconds=time.monotonic() - begun, log_tail=str(error))
+        self.isolation = process.isolation
+        answered, ended = self._await_answer(process, begun + self.plan.start_timeout)
+        return StartUp(
+            answered=answered,
+            seconds=round(time.monotonic() - begun, 4),
+            exit_code=ended.code if ended else None,
+            signal=ended.signal if ended else None,
+            log_tail=self._log_tail(),
+        )
+
+    def _await_answer(self, process: Process, limit: float) -> tuple[bool, Exit | None]:
+        while (left := limit - time.monotonic()) > 0:
+            if self.ask(HttpRequest(path=self.plan.health_path), left).status is not None:
+                return True, None
+            if ended := process.poll():
+                return False, ended
+            time.sleep(_POLL_SECONDS)
+        return False, process.poll()
+
+    def ask(self, request: HttpRequest, timeout: float) -> Answer:
+        """Send one request to the copy; never raises for the copy's fault."""
+        if self._process is None:
+            return Answer(failure="unreachable")
+        begun = time.monotonic()
+        try:
+            connection = self._process.connect(timeout)
+        except OSError as error:
+            return Answer(failure=failure_of(error), elapsed_ms=(time.monotonic() - begun) * 1000)
+        left = max(timeout - (time.monotonic() - begun), 0.001)
+        return exchange(connection, request, Bounds(timeout=left, host=f"127.0.0.1:{self.port}"))
+
+    def close(self) -> BoxUsage:
+        """End everything that the box started, remove its files, and return what it used."""
+        if self._used is None:
+            usage = self._process.end() if self._process else None
+            self._used = BoxUsage(
+                cpu_seconds=usage.cpu_seconds if usage else None,
+                peak_memory_bytes=usage.peak_memory_bytes if usage else None,
+                written_outside_data=self._written(),
+                data_digest=self._digest,
+            )
+            self._folder.remove()
+        return self._used
+
+    def _written(self) -> tuple[str, ...]:
+        after = _marks(self._folder.work)
+        changed = {
+            name
+            for name in after.keys() | self._before.keys()
+            if after.get(name) != self._before.get(name)
+        }
+        globs = (
+            *self.plan.data_globs,
+            *(
+                f"{glob}{end}"
+                for glob in self.plan.data_globs
+                for end in ("-wal", "-shm", "-journal")
+            ),
+        )
+        return tuple(sorted(name for name in changed if not matches(name, globs)))
+
+    def _log_tail(self) -> str:
+        with self._folder.log.open("rb") as log:
+            size = log.seek(0, 2)
+            log.seek(max(size - _LOG_TAIL_BYTES, 0))
+            return log.read().decode(errors="replace")
+
+
+def _write_tree(plan: BoxPlan, work: Path) -> None:
+    for name, content in plan.tree.items():
+        if not safe_relative(name):
+            raise SandboxError(
+                f"no trial copy: {name!r} is not a path below the service", permanent=True
+            )
+        path = work / name
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.write_bytes(content)
+        path.chmod(0o700 if content.startswith(b"#!") else 0o600)
+
+
+def _launch_of(plan: BoxPlan, folder: folders.Folder, port: int) -> Launch:
+    live = Path(plan.data_from) if plan.data_from else folder.work
+    command = tuple(
+        relocate(part.replace("{port}", str(port)), live, folder.work) for part in plan.command
+    )
+    for part in command[1:]:
+        if plan.data_from and leads_into(part, live, folder.work):
+            raise StillLive(f"the start command points into the live service: {part!r}")
+    runtime = Path(plan.runtime_directory) if plan.runtime_directory else None
+    return Launch(
+        command=(_program(command[0], runtime), *command[1:]),
+        workdir=folder.work,
+        scratch=folder.scratch,
+        log=folder.log,
+        port=port,
+        environment=relocated(plan.environment, live, folder.work)
+        if plan.data_from
+        else plan.environment,
+        limits=Limits(
+            wall_seconds=plan.wall_seconds,
+            cpu_seconds=int(plan.wall_seconds) + 1,
+            memory_bytes=plan.memory_bytes,
+        ),
+        readable=(runtime,) if runtime else (),
+    )
+
+
+def _program(name: str, runtime: Path | None) -> str:
+    if runtime and (runtime / "bin" / name).exists():
+        return str(runtime / "bin" / name)
+    return sys.executable if name in _PYTHONS else shutil.which(name) or name
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _marks(top: Path) -> Marks:
+    found = (
+        (path, path.lstat()) for path in top.rglob("*") if path.is_symlink() or not path.is_dir()
+    )
+    return {
+        path.relative_to(top).as_posix(): (stat.st_size, stat.st_mtime_ns) for path, stat in found
+    }
