@@ -85,7 +85,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "teams.User"
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
-    "django.contrib.auth.backends.ModelBackend",
+    "teams.backend.PeopleBackend",
 ]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
@@ -168,6 +168,7 @@ AGENT_TASK_HARD_LIMIT = number("AGENT_TASK_HARD_LIMIT", 280.0)
 RECORDER_MAX_EXCHANGES = int(number("RECORDER_MAX_EXCHANGES", 400))
 RECORDER_MAX_BYTES = int(number("RECORDER_MAX_BYTES", 4_000_000))
 RECORDER_MAX_AGE_SECONDS = number("RECORDER_MAX_AGE_SECONDS", 3600.0)
+TRIAL_MAX_DATA_BYTES = int(number("TRIAL_MAX_DATA_BYTES", 512_000_000))
 
 # Adapters by dotted path: swapped here, never imported by an app (docs/architecture.md).
 MONITORING_PROBER = text("MONITORING_PROBER", "agentops_site.integrations.http_probe.CurlProber")

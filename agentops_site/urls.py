@@ -8,4 +8,7 @@ from django.urls import URLPattern, URLResolver, include, path
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("accounts/", include("teams.account_urls")),
+    path("", include("teams.urls")),
 ]
+
+handler403 = "teams.views.refused"

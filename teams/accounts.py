@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render, resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
-from teams import demo
+from teams import backend, demo
 from teams.models import User
 
 
@@ -43,8 +43,8 @@ def demo_sign_in(request: HttpRequest) -> HttpResponse:
     emails = {person.email for person in demo.offered(request)}
     if request.POST.get("email") not in emails:
         raise Http404
-    person = get_object_or_404(User, email=request.POST["email"], is_active=True)
-    login(request, person, backend="django.contrib.auth.backends.ModelBackend")
+    person = get_object_or_404(User, email=request.POST["email"], is_active=True, is_demo=True)
+    login(request, person, backend=backend.PATH)
     return redirect(_safe_next(request))
 
 

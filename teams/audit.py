@@ -17,6 +17,7 @@ from typing import Any
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models, transaction
+from django.http import HttpRequest
 from django.utils import timezone
 
 from teams.models import AuditEntry, AuditHead, User
@@ -87,6 +88,11 @@ def verify() -> int:
         if head.count <= count or count == before:
             _compare(head, count, last)
             return count
+
+
+def origin_of(request: HttpRequest, via: str = "page") -> str:
+    """Return from where a request came: the way in ("page", "api", "admin") and the address."""
+    return f"{via} {request.META.get('REMOTE_ADDR', '')}".strip()
 
 
 def redacted(value: Any) -> Any:

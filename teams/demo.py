@@ -69,6 +69,7 @@ def _seeded(person: DemoPerson, password: str) -> User:
         role=person.title,
         display_name=person.name,
         avatar_color=person.color,
+        is_demo=True,
     )
     settle_role(made)
     return made

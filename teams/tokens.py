@@ -23,22 +23,23 @@ USE_NOTED_EVERY = timedelta(minutes=5)  # a write for every call would cost more
 
 
 def issue(
-    person: User, name: str, *, actor: User | str | None = None, expires: datetime | None = None
+    person: User,
+    name: str,
+    *,
+    actor: User | str | None = None,
+    expires: datetime | None = None,
+    origin: str = "",
 ) -> str:
     """Make a token for the person and return its text: the only time that it can be read."""
-    text = MARK + secrets.token_urlsafe(32)
+    token = ApiToken(name=name, person=person, expires=expires)
+    text = fill(token)
     with transaction.atomic():
-        token = ApiToken.objects.create(
-            name=name,
-            person=person,
-            prefix=text[:PREFIX_LENGTH],
-            token_hash=_hash(text),
-            expires=expires,
-        )
+        token.save()
         audit.record(
             actor=actor or person,
             verb="token.issued",
             target=token,
+            origin=origin,
             after={
                 "name": name,
                 "person": person.email,
@@ -49,15 +50,27 @@ def issue(
     return text
 
 
+def fill(token: ApiToken) -> str:
+    """Give an unsaved row its secret and return the text."""
+    text = MARK + secrets.token_urlsafe(32)
+    token.prefix, token.token_hash = text[:PREFIX_LENGTH], _hash(text)
+    return text
+
+
+def revoke(token: ApiToken, *, actor: User, origin: str = "") -> bool:
+    """End a token at once; return False when it had ended before."""
+    with transaction.atomic():
+        ended = token.revoke(now=timezone.now())
+        if ended:
+            audit.record(actor=actor, verb="token.revoked", target=token, origin=origin)
+    return ended
+
+
 def person_for(token: str, *, now: datetime | None = None) -> User | None:
     """Return the active person whose valid token this is, else None: one query."""
     now = now or timezone.now()
-    found = (
-        ApiToken.objects.select_related("person")
-        .filter(token_hash=_hash(token), person__is_active=True)
-        .first()
-    )
-    if found is None or not found.is_valid(now):
+    found = ApiToken.objects.select_related("person").filter(token_hash=_hash(token)).first()
+    if found is None or not found.is_valid(now) or not found.person.is_admitted:
         return None
     if found.last_used is None or found.last_used < now - USE_NOTED_EVERY:
         unnoted = Q(last_used=None) | Q(last_used__lt=now - USE_NOTED_EVERY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from zoneinfo import available_timezones
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -60,6 +61,7 @@ class User(AbstractUser):
     display_name = models.CharField(max_length=80, blank=True)
     avatar_color = models.CharField(max_length=12, default="avatar-1", choices=AVATAR_COLORS)
     time_zone = models.CharField(max_length=64, default="UTC", validators=[validate_time_zone])
+    is_demo = models.BooleanField(default=False, editable=False)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -83,6 +85,11 @@ class User(AbstractUser):
         """Store the person with the e-mail address in lower case."""
         self.email = self.email.strip().lower()
         super().save(*args, **kwargs)
+
+    @property
+    def is_admitted(self) -> bool:
+        """Tell whether the person may sign in and act: active, and of the demo cast in demo mode only."""
+        return self.is_active and (settings.DEMO_MODE or not self.is_demo)
 
     @property
     def name(self) -> str:

@@ -1,0 +1,164 @@
+"""The console's pages for people, rights, tokens and the audit trail."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
+from django.db.models import Model, QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from teams import audit, tokens
+from teams.audited_admin import AuditedAdmin
+from teams.models import ApiToken, AuditEntry, MatrixRow, User
+from teams.people import settle_role
+
+admin.site.unregister(Group)
+
+
+class PersonCreationForm(UserCreationForm):  # type: ignore[misc]
+    """A new person: address and password, by which Django's form asks for a user name."""
+
+    class Meta:
+        model = User
+        fields = ("email",)
+
+
+@admin.register(User)
+class PersonAdmin(AuditedAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
+    """People and their roles. The role alone decides who enters the console."""
+
+    form = UserChangeForm
+    add_form = PersonCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ("email", "display_name", "role", "is_active", "last_login")
+    list_filter = ("role", "is_active")
+    search_fields = ("email", "display_name")
+    ordering = ("email",)
+    filter_horizontal = ()
+    readonly_fields = ("last_login", "date_joined")
+    fieldsets = (
+        (None, {"fields": ("email", "password", "role", "is_active")}),
+        ("Shown as", {"fields": ("display_name", "avatar_color", "time_zone")}),
+        ("Dates", {"fields": ("last_login", "date_joined")}),
+    )
+    add_fieldsets = (
+        (
+            None,
+            {"fields": ("email", "display_name", "role", "time_zone", "password1", "password2")},
+        ),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        """Keep a manager from promoting or locking out themselves."""
+        own = obj is not None and obj.pk == request.user.pk
+        return (*self.readonly_fields, "role", "is_active") if own else self.readonly_fields
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Keep a manager's hands off a superuser: a new password would be a way to become one."""
+        if obj is not None and obj.is_superuser and not request.user.is_superuser:
+            return False
+        return bool(super().has_change_permission(request, obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Refuse: a person who left is made inactive, what they decided stays theirs."""
+        return False
+
+    def save_related(
+        self,
+        request: HttpRequest,
+        form: ModelForm[User],
+        formsets: Any,
+        change: bool,  # noqa: FBT001 - as Django has it
+    ) -> None:
+        """Give or take the console with the role."""
+        super().save_related(request, form, formsets, change)
+        settle_role(form.instance)
+
+
+@admin.register(Group)
+class GroupAdmin(AuditedAdmin, DjangoGroupAdmin):
+    """Groups of console permissions; for superusers."""
+
+
+@admin.register(MatrixRow)
+class MatrixRowAdmin(AuditedAdmin):
+    """The approval matrix, global and for single services."""
+
+    list_display = ("verb", "role", "up_to", "granted", "service_slug")
+    list_filter = ("role", "verb", "service_slug")
+    search_fields = ("verb", "role", "service_slug")
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(AuditedAdmin):
+    """API tokens. One is made for oneself only: with another's, a manager could approve as the lead."""
+
+    fields = ("name", "expires")
+    list_display = ("name", "person", "prefix", "created", "last_used", "expires", "revoked")
+    list_filter = (("revoked", admin.EmptyFieldListFilter),)
+    list_select_related = ("person",)
+    search_fields = ("name", "person__email", "prefix")
+    actions = ("revoke",)
+
+    def has_change_permission(self, request: HttpRequest, obj: ApiToken | None = None) -> bool:
+        """Refuse: a token is made and revoked, nothing else."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: ApiToken | None = None) -> bool:
+        """Refuse: a revoked token stays listed."""
+        return False
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        """Tell whether the person may end tokens, of anybody."""
+        return bool(request.user.has_perm("teams.change_apitoken"))
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: Model,
+        form: ModelForm[Any],
+        change: bool,  # noqa: FBT001 - as Django has it
+    ) -> None:
+        """Make the token and show it this once."""
+        token = cast(ApiToken, obj)
+        token.person = cast(User, request.user)
+        text = tokens.fill(token)
+        super().save_model(request, obj, form, change)
+        messages.warning(request, f"Copy the token now, it is not shown again: {text}")
+
+    @admin.action(description="Revoke the selected tokens", permissions=["revoke"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
+        """End the chosen tokens at once."""
+        actor, origin = cast(User, request.user), audit.origin_of(request, "admin")
+        ended = [tokens.revoke(token, actor=actor, origin=origin) for token in queryset]
+        messages.success(request, f"Revoked: {sum(ended)}.")
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ModelAdmin):  # type: ignore[misc]
+    """The audit trail, to read."""
+
+    list_display = ("sequence", "at", "actor", "verb", "target", "origin")
+    list_filter = ("at",)
+    search_fields = ("actor", "verb", "target")
+    show_full_result_count = False
+    list_per_page = 50
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse: entries are written by what was done."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
+        """Refuse."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
+        """Refuse."""
+        return False
