@@ -138,6 +138,9 @@ class ServiceHealth(models.Model):
     last_deep_ok_at = models.DateTimeField(null=True)
     tree_signature = models.CharField(max_length=64, blank=True)
     tree_since = models.DateTimeField(null=True)
+    tree_probes = models.PositiveBigIntegerField(
+        default=0, help_text="the count of probes when the tree was first seen as it is now"
+    )
 
     def __str__(self) -> str:
         return f"{self.service_id}: {self.state}"
@@ -197,10 +200,15 @@ class Blob(models.Model):
     def __str__(self) -> str:
         return self.sha256[:12]
 
+    @staticmethod
+    def digest(data: bytes) -> str:
+        """Return the name of some bytes: their sha256 in hex."""
+        return hashlib.sha256(data).hexdigest()
+
     @classmethod
     def keep(cls, tree: Mapping[str, bytes]) -> dict[str, str]:
         """Store every file's bytes once and return path -> sha256."""
-        manifest = {path: hashlib.sha256(data).hexdigest() for path, data in tree.items()}
+        manifest = {path: cls.digest(data) for path, data in tree.items()}
         rows = [Blob(sha256=manifest[path], data=data) for path, data in tree.items()]
         Blob.objects.bulk_create(rows, ignore_conflicts=True)
         return manifest

@@ -1,0 +1,48 @@
+"""The adapters that settings name, made once a process."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, cast
+
+from django.conf import settings
+from django.core.signals import setting_changed
+from django.utils.module_loading import import_string
+
+from incidents.pipeline.tools import Tools
+from incidents.ports import Announcer, Diagnostician, FixWriter, SafetyReviewer, Sandbox
+from monitoring import providers as monitoring_providers
+
+
+@lru_cache(maxsize=64)
+def _made(path: str) -> Any:
+    return import_string(path)()
+
+
+def _forget(**_: object) -> None:
+    _made.cache_clear()
+
+
+setting_changed.connect(_forget)  # tests swap adapters; a kept one would outlive its test
+
+
+def _all(paths: list[str]) -> tuple[Any, ...]:
+    return tuple(_made(path) for path in paths)
+
+
+def sandbox(runtime: str) -> Sandbox:
+    """Return the sandbox for a service's runtime; never another one in its place."""
+    return cast(Sandbox, _made(settings.INCIDENTS_SANDBOXES[runtime]))
+
+
+def tools() -> Tools:
+    """Return everything outside that the pipeline may ask, as the settings name it."""
+    return Tools(
+        diagnosticians=cast(tuple[Diagnostician, ...], _all(settings.INCIDENTS_DIAGNOSTICIANS)),
+        fix_writers=cast(tuple[FixWriter, ...], _all(settings.INCIDENTS_FIX_WRITERS)),
+        reviewers=cast(tuple[SafetyReviewer, ...], _all(settings.INCIDENTS_REVIEWERS)),
+        announcers=cast(tuple[Announcer, ...], _all(settings.INCIDENTS_ANNOUNCERS)),
+        sandbox=sandbox,
+        reader=monitoring_providers.reader,
+        writer=monitoring_providers.writer,
+    )
