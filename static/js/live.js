@@ -25,13 +25,14 @@
   function onLoss(event) {
     const code = event.detail.event ? event.detail.event.code : 1006;
     if (code === CLIENT_CLOSED) return;
-    lost = true;
-    clearTimeout(showTimer);
     if (ENDED[code]) {
+      clearTimeout(showTimer);
       show(ENDED[code], "ended");
       return;
     }
-    showTimer = setTimeout(() => show("Reconnecting: what you see may be old", "lost"), SHOW_AFTER_MS);
+    // Started once for a loss: quick failed retries would otherwise put off the words again and again.
+    if (!lost) showTimer = setTimeout(() => show("Reconnecting: what you see may be old", "lost"), SHOW_AFTER_MS);
+    lost = true;
     // A server that stops in good order says 1000 or 1001, after which the extension would stay away for ever.
     if (!RETRIED_BY_HTMX.includes(code)) setTimeout(() => event.detail.socketWrapper.reconnect(), htmx.config.wsReconnectDelay(1));
   }

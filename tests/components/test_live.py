@@ -12,6 +12,7 @@ from tests.components.conftest import ORIGIN, Open
 from tests.components.sample import shell
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=20_000)
 PAGE = """{% extends "base.html" %}{% block heading %}Live{% endblock %}{% block content %}
 <section id="head" data-version="5" data-refetch-url="/part/">first <button type="button" id="go">Go</button>
 <details id="more"><summary>More</summary>inside</details></section>
@@ -102,7 +103,7 @@ def test_focus_and_open_sections_outlive_a_push(page: Page, line: Line) -> None:
 
 @pytest.mark.parametrize("code", [1001, 1012])
 def test_a_lost_line_is_said_and_the_page_is_read_again(page: Page, line: Line, code: int) -> None:
-    page.evaluate("htmx.config.wsReconnectDelay = () => 1200")
+    page.evaluate("htmx.config.wsReconnectDelay = () => 3000")
     line.calls[-1].close(code=code, reason="restart")
     expect(page.get_by_text("Reconnecting: what you see may be old")).to_be_visible()
     expect(page.locator("#head")).to_contain_text("fetched")
@@ -114,5 +115,5 @@ def test_a_lost_line_is_said_and_the_page_is_read_again(page: Page, line: Line, 
 def test_a_signed_out_socket_stays_closed_and_says_so(page: Page, line: Line) -> None:
     line.calls[-1].close(code=4401, reason="signed out")
     expect(page.get_by_text("You are signed out. Sign in again")).to_be_visible()
-    page.wait_for_timeout(400)
+    page.evaluate("new Promise((done) => setTimeout(done, 2 * htmx.config.wsReconnectDelay(1)))")
     assert len(line.calls) == 1
