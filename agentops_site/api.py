@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from monitoring.api import router as monitoring_router
@@ -28,14 +29,14 @@ api.add_router("", monitoring_router)
 api.add_exception_handler(AccessRefused, answer_refused)
 
 
-def _answers(status: int) -> Callable[[HttpRequest, Exception], HttpResponse]:
-    def answer(request: HttpRequest, error: Exception) -> HttpResponse:
+def _answers(status: int) -> Callable[[HttpRequest, Any], HttpResponse]:
+    def answer(request: HttpRequest, error: Any) -> HttpResponse:
         return api.create_response(request, {"detail": str(error)}, status=status)
 
     return answer
 
 
-def _moved_on(request: HttpRequest, error: Exception) -> HttpResponse:
+def _moved_on(request: HttpRequest, error: Any) -> HttpResponse:
     detail = "The incident moved on meanwhile; read it again."
     return api.create_response(request, {"detail": detail}, status=409)
 

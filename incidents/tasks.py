@@ -9,31 +9,29 @@ from django.utils import timezone
 from incidents import providers
 from incidents.pipeline import detect, runner, verify
 
-LIMITS = {
-    "soft_time_limit": settings.AGENT_TASK_SOFT_LIMIT,
-    "time_limit": settings.AGENT_TASK_HARD_LIMIT,
-}
+SOFT = int(settings.AGENT_TASK_SOFT_LIMIT)
+HARD = int(settings.AGENT_TASK_HARD_LIMIT)
 
 
-@shared_task(**LIMITS)
+@shared_task(soft_time_limit=SOFT, time_limit=HARD)
 def run_incident(incident_id: int) -> None:
     """Take one incident as far as it goes without a person."""
     runner.run(incident_id, providers.tools())
 
 
-@shared_task(**LIMITS)
+@shared_task(soft_time_limit=SOFT, time_limit=HARD)
 def consume_health_changes() -> None:
     """Open, join or end incidents for the changes of health that nobody has handled."""
     detect.consume_changes(now=timezone.now())
 
 
-@shared_task(**LIMITS)
+@shared_task(soft_time_limit=SOFT, time_limit=HARD)
 def audit_stalled() -> None:
     """Enqueue the incidents that have a step to take and nobody who takes it."""
     runner.resume_stalled(now=timezone.now())
 
 
-@shared_task(**LIMITS)
+@shared_task(soft_time_limit=SOFT, time_limit=HARD)
 def watch_deployments() -> None:
     """End the watch windows that passed without a relapse."""
     verify.settle_watched(now=timezone.now())

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
-_NAME_OF_SECRET = r"(?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|credential|private[_-]?key|authorization|dsn)"
-SECRET_NAME = re.compile(_NAME_OF_SECRET, re.IGNORECASE)
+_TELLTALE_NAME = r"(?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|credential|private[_-]?key|authorization|dsn)"
+SECRET_NAME = re.compile(_TELLTALE_NAME, re.IGNORECASE)
 _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "KEY",
@@ -21,13 +22,13 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "SECRET",
         re.compile(
-            rf"(?i)(?<=[\"'\w]){_NAME_OF_SECRET}\w*[\"']?\s*[:=]\s*[\"']?(?P<value>[^\s\"',;}}{{)(\]\[]{{6,}})"
+            rf"(?i)(?<=[\"'\w]){_TELLTALE_NAME}\w*[\"']?\s*[:=]\s*[\"']?(?P<value>[^\s\"',;}}{{)(\]\[]{{6,}})"
         ),
     ),
     (
         "SECRET",
         re.compile(
-            rf"(?i)\b{_NAME_OF_SECRET}\w*[\"']?\s*[:=]\s*[\"']?(?P<value>[^\s\"',;}}{{)(\]\[]{{6,}})"
+            rf"(?i)\b{_TELLTALE_NAME}\w*[\"']?\s*[:=]\s*[\"']?(?P<value>[^\s\"',;}}{{)(\]\[]{{6,}})"
         ),
     ),
     ("EMAIL", re.compile(r"\b[\w.+-]+@[\w-]+\.[\w.-]*\w\b")),
@@ -51,7 +52,7 @@ class Redactor:
             if len(value) >= 4 and SECRET_NAME.search(name):
                 text = text.replace(value, self._placeholder("SECRET", value))
         for kind, pattern in _PATTERNS:
-            text = pattern.sub(lambda match, kind=kind: self._replaced(kind, match), text)
+            text = pattern.sub(partial(self._replaced, kind), text)
         return text
 
     def restore(self, text: str) -> str:

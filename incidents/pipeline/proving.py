@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from incidents.models import Incident
 from incidents.pipeline.tools import Tools
@@ -45,20 +46,22 @@ def script_of(incident: Incident, pack: EvidencePack) -> Script:
     observed = HttpRequest(
         method=pack.failure.method or "GET", path=pack.failure.path or service.health_path
     )
-    smoke = [
-        Exchange(request=HttpRequest(**{"path": "/", **_plain(raw)}))
-        for raw in [{"path": service.health_path}, *service.smoke_requests]
-    ]
+    declared = [{"path": service.health_path}, *service.smoke_requests]
+    smoke = [Exchange(request=_declared(raw)) for raw in declared]
     failing = _unique([Exchange(request=observed, good=False), *pack.failing])
     names = {_name(exchange.request) for exchange in failing}
     good = [e for e in _unique([*smoke, *pack.good]) if _name(e.request) not in names]
     return Script(failing=tuple(failing[:MAX_REPLAYED]), good=tuple(good[:MAX_REPLAYED]))
 
 
-def _plain(raw: dict[str, object]) -> dict[str, object]:
-    body = raw.get("body", "")
-    known = {key: raw[key] for key in ("method", "path", "headers") if key in raw}
-    return {**known, "body": str(body).encode()}
+def _declared(raw: Mapping[str, Any]) -> HttpRequest:
+    """Return a smoke request as a manager declared it (docs/services.md)."""
+    return HttpRequest(
+        method=str(raw.get("method", "GET")),
+        path=str(raw.get("path", "/")),
+        headers=dict(raw.get("headers", {})),
+        body=str(raw.get("body", "")).encode(),
+    )
 
 
 def _unique(exchanges: Sequence[Exchange]) -> list[Exchange]:

@@ -79,7 +79,7 @@ def _look(incident: Incident, spec: ServiceSpec, reader: TargetReader) -> Verdic
 def _well(incident: Incident, verdict: Verdict) -> bool:
     """Say whether a verdict is good enough: healthy, or degraded by something else than this incident's cause."""
     if verdict.health == Health.DEGRADED:
-        return verdict.symptom != incident.failure["symptom"]
+        return str(verdict.symptom) != incident.failure["symptom"]
     return verdict.health == Health.HEALTHY
 
 
@@ -108,7 +108,7 @@ def _resolved(incident: Incident, deployment: Deployment, started: datetime) -> 
             auto_resolved=_without_people(incident, deployment),
         )
         note(incident, "verified", "Healthy again; watching for a relapse.", started=started)
-    operations.request_probe(incident.service_id)
+    operations.request_probe(incident.service_id, now=timezone.now())
 
 
 def _without_people(incident: Incident, deployment: Deployment) -> bool:
@@ -123,7 +123,7 @@ def _undone(incident: Incident, deployment: Deployment, tools: Tools, why: str) 
         text = f"The last fix was {outcome}. A person has to look."
         incident.move(status=Status.ESCALATED, step=Step.LEARN, waits_for=text[:200])
         note(incident, "undone", text, started=started)
-    operations.request_probe(incident.service_id)
+    operations.request_probe(incident.service_id, now=timezone.now())
 
 
 def settle_watched(*, now: datetime) -> list[int]:
