@@ -12,10 +12,9 @@ import pytest
 from django.contrib.staticfiles import finders
 from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
 
+from agentops_site.middleware import STRICT_POLICY
+
 ORIGIN = "http://agentops.test"
-POLICY = (
-    "default-src 'self'; object-src 'none'; base-uri 'self'; connect-src 'self' ws://agentops.test"
-)
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -73,7 +72,10 @@ def show(chromium: Browser) -> Iterator[Open]:
 def _answer(route: Route, answers: dict[str, Callable[[], str]]) -> None:
     path = urlsplit(route.request.url).path
     if path in answers:
-        headers = {"Content-Security-Policy": POLICY, "Content-Type": "text/html; charset=utf-8"}
+        headers = {
+            "Content-Security-Policy": STRICT_POLICY,
+            "Content-Type": "text/html; charset=utf-8",
+        }
         route.fulfill(body=answers[path](), headers=headers)
         return
     found = finders.find(path.removeprefix("/static/"))
