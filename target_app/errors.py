@@ -84,7 +84,7 @@ class DependencyError(ServiceUnavailableError):
     pass
 
 
-class DatabaseError(ServiceUnavailableError):
+class DatabaseUnavailableError(ServiceUnavailableError):
     pass
 
 

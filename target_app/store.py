@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from errors import DatabaseError, StorageFullError
+from errors import DatabaseUnavailableError, StorageFullError
 
 _POOL_SIZE = 12
 _WAIT_SECONDS = 5.0
@@ -124,7 +124,7 @@ class Store:
         self.check_quota(quota_bytes)
         # The turn comes before the connection: waiting writers must not starve the readers.
         if not self._turn.acquire(timeout=_WAIT_SECONDS):
-            raise DatabaseError(f"the database was busy for {_WAIT_SECONDS:.0f} s")
+            raise DatabaseUnavailableError(f"the database was busy for {_WAIT_SECONDS:.0f} s")
         try:
             with self._borrowed() as connection:
                 connection.execute("BEGIN IMMEDIATE")
@@ -160,14 +160,14 @@ class Store:
         try:
             connection = self._idle.get(timeout=_WAIT_SECONDS)
         except queue.Empty:
-            raise DatabaseError(
+            raise DatabaseUnavailableError(
                 f"no database connection was free for {_WAIT_SECONDS:.0f} s"
             ) from None
         try:
             self._check_file()
             connection = connection or self._open()
             yield connection
-        except (sqlite3.Error, DatabaseError):
+        except (sqlite3.Error, DatabaseUnavailableError):
             # A connection that failed once may be unusable: the next borrower gets a new one.
             if connection is not None:
                 connection.close()
@@ -184,9 +184,9 @@ class Store:
         try:
             inode = self.path.stat().st_ino
         except OSError as error:
-            raise DatabaseError(f"the database file is gone: {error}") from error
+            raise DatabaseUnavailableError(f"the database file is gone: {error}") from error
         if inode != self._inode:
-            raise DatabaseError("the database file was replaced while the service ran")
+            raise DatabaseUnavailableError("the database file was replaced while the service ran")
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.target_app.shop import Shop
+from tests.target_app.shop import Shop, wait_for
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -90,6 +91,18 @@ def test_a_change_of_the_same_length_and_time_is_seen(own_shop: Shop) -> None:
             path.write_text(text.replace('"USD"', '"EUR"').replace('"EUR"', f'"{currency}"'))
             os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
             assert own_shop.get("/api/products").json["currency"] == currency
+
+
+def test_a_change_that_keeps_length_and_time_is_seen_in_an_old_file_too(own_shop: Shop) -> None:
+    path = own_shop.directory / "config.json"
+    before = path.stat()
+    wait_for(lambda: time.time() - before.st_ctime > 0.5, "the clock stands still")
+    assert own_shop.get("/api/products").json["currency"] == "EUR"
+    path.write_text(path.read_text().replace('"EUR"', '"USD"'))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    changed = path.stat()
+    wait_for(lambda: time.time() - changed.st_ctime > 0.5, "the clock stands still")
+    assert own_shop.get("/api/products").json["currency"] == "USD"
 
 
 def test_the_shop_starts_with_a_broken_config_and_says_so(tmp_path: Path) -> None:

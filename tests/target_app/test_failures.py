@@ -123,14 +123,24 @@ def test_a_removed_database_is_reported_and_no_order_is_lost_in_silence(own_shop
     assert health.status == 503
     assert health.json["checks"]["database"]["status"] == "failing"
     assert health.json["checks"]["config"]["status"] == "ok"
-    assert health.error["type"] == "DatabaseError"
+    assert health.error["type"] == "DatabaseUnavailableError"
     assert own_shop.buy().status == 503
 
 
-def test_a_damaged_database_is_reported(own_shop: Shop) -> None:
-    own_shop.end()
+def test_a_replaced_database_takes_no_orders_until_a_restart(own_shop: Shop) -> None:
     path = own_shop.directory / "data" / "shop.sqlite3"
+    copy = path.with_suffix(".copy")
+    copy.write_bytes(path.read_bytes())
+    copy.replace(path)
+    assert own_shop.buy().status == 503
+    assert own_shop.get("/health").error["type"] == "DatabaseUnavailableError"
+    own_shop.end()
     own_shop.start()
+    assert own_shop.buy().status == 201
+
+
+def test_a_damaged_database_is_reported(own_shop: Shop) -> None:
+    path = own_shop.directory / "data" / "shop.sqlite3"
     path.write_bytes(b"this is not a database" * 5000)
     for name in ("shop.sqlite3-wal", "shop.sqlite3-shm"):
         (path.parent / name).unlink(missing_ok=True)
