@@ -1,0 +1,146 @@
+"""Causes in configuration: a file that cannot be read, a changed value, a changed environment variable."""
+
+from __future__ import annotations
+
+import re
+
+from incidents.engine.causes import Cause
+from incidents.engine.configs import Broken, Changed, is_config
+from incidents.engine.facts import Facts
+from incidents.values import Category
+from monitoring.values import Symptom
+
+_PARSE_ERRORS = frozenset(
+    {
+        "JSONDecodeError",
+        "TOMLDecodeError",
+        "ParsingError",
+        "MissingSectionHeaderError",
+        "ConfigError",
+    }
+    | {"DuplicateOptionError", "DuplicateSectionError", "UnicodeDecodeError"}
+)
+
+
+def broken_file(facts: Facts) -> Cause | None:
+    """Return the config file that no longer parses, with the place of the change that broke it."""
+    if not facts.broken_configs:
+        return None
+    broken = _most_likely(facts)
+    line = _changed_line(facts, broken)
+    seen = facts.symptom == Symptom.BAD_CONFIG or facts.process_is_gone
+    named = _PARSE_ERRORS & {trace.name for trace in facts.chain} or broken.file in facts.said
+    place = f", line {broken.line}" if broken.line else ""
+    place += f", column {broken.column}" if broken.column else ""
+    return Cause(
+        category=Category.CONFIG,
+        text=f"{broken.file} is not valid: {broken.error} (noticed at {broken.file}{place}).",
+        certainty=0.95 if seen or named else 0.7,
+        cites=("answer", "changes", "log"),
+        file=broken.file,
+        line=line,
+    )
+
+
+def environment(facts: Facts) -> Cause | None:
+    """Return the changed environment variable that the error names."""
+    named = [n for n in facts.changed_environment if _word_in(n, facts.said)]
+    values = [n for n in facts.changed_environment if _value_named(facts, n)]
+    alone = facts.changed_environment if not facts.hunks else ()
+    names = named or values or alone
+    if not names:
+        return None
+    gone = [n for n in names if n not in facts.pack.environment]
+    how = "is no longer set" if gone else "has another value than in the last known good state"
+    return Cause(
+        category=Category.CONFIG,
+        text=f"The environment variable {names[0]} {how}{_error(facts)}.",
+        certainty=0.9 if named else 0.7,
+        cites=("environment", "traceback", "answer"),
+    )
+
+
+def changed_value(facts: Facts) -> Cause | None:
+    """Return the changed config value that the error names, or the only thing that changed at all."""
+    culprit = facts.culprit
+    if not facts.changed_values or (culprit is not None and culprit.on_changed_line):
+        return None
+    named = [change for change in facts.changed_values if _names(facts, change)]
+    only = () if facts.code_hunks or facts.changed_environment else facts.changed_values
+    found = named or list(only)
+    if not found:
+        return None
+    first = found[0]
+    more = f" ({len(found) - 1} more values changed)" if len(found) > 1 else ""
+    return Cause(
+        category=Category.CONFIG,
+        text=f"In {first.file}, {first.words()}{more} since last known good{_error(facts)}.",
+        certainty=0.9 if named else (0.75 if len(found) == 1 else 0.55),
+        cites=("changes", "traceback", "answer"),
+        file=first.file,
+        line=first.line,
+    )
+
+
+def lost_file(facts: Facts) -> Cause | None:
+    """Return the config file that was deleted or renamed, when the error names it or is about a missing file."""
+    gone = [hunk for hunk in facts.hunks if hunk.kind == "deleted" and is_config(hunk.path)]
+    for hunk in gone:
+        name = hunk.path.rpartition("/")[2]
+        if name in facts.said:
+            return Cause(
+                category=Category.CONFIG,
+                text=f"{hunk.path} is gone since last known good{_error(facts)}.",
+                certainty=0.9,
+                cites=("changes", "traceback", "answer"),
+                file=hunk.path,
+                line=1,
+            )
+    return None
+
+
+def _most_likely(facts: Facts) -> Broken:
+    named = [broken for broken in facts.broken_configs if broken.file in facts.said]
+    return (named or list(facts.broken_configs))[0]
+
+
+def _changed_line(facts: Facts, broken: Broken) -> int | None:
+    """Return the changed line at or before the place where the parser gave up.
+
+    A parser notices a missing comma or quote only later, in a line that nobody touched.
+    """
+    own = [h for h in facts.hunks if h.path == broken.file and h.kind == "changed"]
+    if broken.line is None or any(hunk.covers(broken.line) for hunk in own):
+        return broken.line if broken.line is not None else (own[0].new_start if own else None)
+    before = [hunk for hunk in own if hunk.new_start <= broken.line]
+    if not before:
+        return broken.line
+    return max(before[-1].new_start, before[-1].new_start + len(before[-1].new_lines) - 1)
+
+
+def _names(facts: Facts, change: Changed) -> bool:
+    key = re.sub(r"\[\d+\]$", "", change.key).rpartition(".")[2]
+    trail = [trace.message for trace in facts.chain]
+    trail += [frame.code for trace in facts.chain for frame in trace.frames]
+    text = "\n".join([*trail, facts.pack.failure.detail])
+    if _word_in(key, text):
+        return True
+    value = str(change.new)
+    return not change.removed and len(value) > 2 and value in text
+
+
+def _value_named(facts: Facts, name: str) -> bool:
+    value = facts.pack.environment.get(name, "")
+    return len(value) > 2 and any(value in trace.message for trace in facts.chain)
+
+
+def _word_in(word: str, text: str) -> bool:
+    return len(word) > 1 and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
+
+
+def _error(facts: Facts) -> str:
+    culprit = facts.culprit
+    if culprit is None:
+        return ""
+    message = f": {culprit.trace.message}" if culprit.trace.message else ""
+    return f"; the service fails with {culprit.trace.name}{message}"[:300]

@@ -1,0 +1,146 @@
+"""Causes outside of the code that look like errors of the code: disk, files, memory, port, other services."""
+
+from __future__ import annotations
+
+import re
+
+from incidents.engine.causes import Cause
+from incidents.engine.culprits import Culprit, is_library
+from incidents.engine.facts import Facts
+from incidents.values import Category
+
+_DISK = re.compile(
+    r"\[Errno (?:28|122)\]|No space left on device|ENOSPC|Disk quota exceeded|database or disk is full"
+)
+_FILES = re.compile(
+    r"\[Errno (?:24|23)\]|Too many open files|EMFILE|ENFILE|unable to open database file.*open files"
+)
+_MEMORY = re.compile(r"\bMemoryError\b|Cannot allocate memory|\[Errno 12\]|can't start new thread")
+_PORT = re.compile(r"\[Errno (?:98|48|10048)\]|Address already in use|EADDRINUSE")
+_PORT_DENIED = re.compile(
+    r"\[Errno 13\] Permission denied.*|Cannot assign requested address|\[Errno 99\]"
+)
+_NO_ANSWER = frozenset(
+    {
+        "ConnectionRefusedError",
+        "ConnectionResetError",
+        "ConnectionAbortedError",
+        "TimeoutError",
+        "timeout",
+    }
+    | {"gaierror", "herror", "URLError", "RemoteDisconnected", "BrokenPipeError", "ConnectTimeout"}
+    | {
+        "ReadTimeout",
+        "ConnectionError",
+        "ConnectError",
+        "OperationalError",
+        "InterfaceError",
+        "SSLError",
+    }
+    | {
+        "SSLCertVerificationError",
+        "IncompleteRead",
+        "NoRouteToHost",
+        "ConnectTimeoutError",
+        "MaxRetryError",
+    }
+)
+
+
+def full_disk(facts: Facts) -> Cause | None:
+    """Return that no more can be written."""
+    if not _DISK.search(facts.said):
+        return None
+    return Cause(
+        category=Category.RESOURCE,
+        text="The disk (or its quota) is full: the service cannot write any more. No change of its code frees space.",
+        certainty=0.9,
+        cites=("answer", "traceback", "log"),
+    )
+
+
+def open_files(facts: Facts) -> Cause | None:
+    """Return that no more files or connections can be opened, with the changed line that leaks them if there is one."""
+    if not _FILES.search(facts.said):
+        return None
+    file, line, because = _blamed(facts.culprit)
+    count = facts.pack.process.open_files
+    shown = f" ({count} are open)" if count else ""
+    return Cause(
+        category=Category.RESOURCE,
+        text=f"The process has too many open files or connections{shown}: something opens them and does not close them"
+        f"{because}.",
+        certainty=0.85,
+        cites=("answer", "traceback", "process", "log"),
+        file=file,
+        line=line,
+    )
+
+
+def memory(facts: Facts) -> Cause | None:
+    """Return that memory (or threads) ran out; the line that asked for it is where it showed."""
+    if not _MEMORY.search(facts.said):
+        return None
+    culprit = facts.culprit
+    where = (
+        f" It showed at line {culprit.line} of {culprit.file}." if culprit and culprit.file else ""
+    )
+    return Cause(
+        category=Category.RESOURCE,
+        text=f"The process ran out of memory (or threads).{where}",
+        certainty=0.85,
+        cites=("answer", "traceback", "process", "log"),
+        file=culprit.file if culprit else "",
+        line=culprit.line if culprit else None,
+    )
+
+
+def taken_port(facts: Facts) -> Cause | None:
+    """Return that the service cannot have its port."""
+    if not facts.process_is_gone:
+        return None
+    if _PORT.search(facts.said):
+        text = "The service cannot start: another process already listens on its port."
+    elif _PORT_DENIED.search(facts.said) and "bind" in facts.said:
+        text = "The service cannot start: it may not listen on its address or port."
+    else:
+        return None
+    return Cause(
+        category=Category.RESOURCE, text=text, certainty=0.9, cites=("log", "process", "traceback")
+    )
+
+
+def dependency(facts: Facts) -> Cause | None:
+    """Return that another host or data store does not answer; the line that asked it is not to blame.
+
+    Only when that line stands as it did when all was well: a changed address or time limit is a change of the code.
+    """
+    culprit = facts.culprit
+    if culprit is None or culprit.on_changed_line or culprit.trace.name not in _NO_ANSWER:
+        return None
+    if not _came_from_outside(culprit):
+        return None
+    asked = f" (asked at line {culprit.line} of {culprit.file})" if culprit.file else ""
+    message = f": {culprit.trace.message}" if culprit.trace.message else ""
+    return Cause(
+        category=Category.DEPENDENCY,
+        text=f"Something that the service depends on does not answer{asked}: {culprit.trace.name}{message}. "
+        "The code that asks has not changed; it is not to blame.",
+        certainty=0.85,
+        cites=("traceback", "answer", "log"),
+    )
+
+
+def _came_from_outside(culprit: Culprit) -> bool:
+    last = culprit.trace.frames[-1] if culprit.trace.frames else None
+    return last is not None and (is_library(last.path) or not last.code.startswith("raise"))
+
+
+def _blamed(culprit: Culprit | None) -> tuple[str, int | None, str]:
+    if culprit is None or not culprit.on_changed_line:
+        return "", None, ""
+    return (
+        culprit.file,
+        culprit.line,
+        f", first seen at line {culprit.line} of {culprit.file}, which changed",
+    )
