@@ -49,10 +49,8 @@ class PersonAdmin(AuditedAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
     add_fieldsets = (
-        (
-            None,
-            {"fields": ("email", "display_name", "role", "time_zone", "password1", "password2")},
-        ),
+        (None, {"fields": ("email", "display_name", "role", "time_zone")}),
+        ("Sign-in", {"fields": ("usable_password", "password1", "password2")}),
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
