@@ -6,11 +6,14 @@ import os
 
 from celery import Celery
 
+from agentops_site.heartbeat import Heartbeat
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentops_site.settings")
 
 app = Celery("agentops")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.steps["worker"].add(Heartbeat)  # /healthz asks for it
 
 
 def _every(seconds: float, task: str, queue: str) -> dict[str, object]:

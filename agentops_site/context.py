@@ -1,13 +1,80 @@
-"""What the shell of every page needs."""
+"""What the shell of every page needs.
+
+Values are functions that the template calls: a swapped fragment, which shows no shell, costs no query.
+"""
 
 from __future__ import annotations
 
+from functools import cache, partial
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.urls import NoReverseMatch, Resolver404, resolve, reverse
+
+from incidents.queries import shell as reads
+
+NAVIGATION = [
+    ("Incidents", "/", "incidents"),
+    ("Services", "/services/", "services"),
+    ("Live", "/live/", "live"),
+    ("Analytics", "/analytics/", "analytics"),
+    ("Reports", "/reports/", "reports"),
+    ("Learning", "/learning/", "learning"),
+    ("Team", "/team/", "team"),
+    ("Notifications", "/notifications/", "bell"),
+]
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """Return the demo flag for the banner of every page."""
-    return {"demo_mode": settings.DEMO_MODE}
+    """Return what header, navigation and banner show; for signed-in people only, and counted when used."""
+    common = {"demo_mode": settings.DEMO_MODE}
+    user = getattr(request, "user", None)
+    if user is None or user.pk is None:
+        return common
+    return common | {
+        "nav_items": partial(_navigation, request.path),
+        "header_services": reads.header_services,
+        "header_agent": reads.agent,
+        "unread_count": partial(reads.unread, user.pk),
+        "header_health_url": _address("incidents:header_health"),
+        "agent_state_url": _address("incidents:header_agent"),
+        "bell_url": _address("incidents:header_bell"),
+    }
+
+
+def _navigation(path: str) -> list[dict[str, Any]]:
+    waiting = reads.waiting()
+    return [
+        {
+            "label": label,
+            "url": url,
+            "icon": icon,
+            "current": _is_current(url, path),
+            "count": waiting if url == "/" else 0,
+        }
+        for label, url, icon in NAVIGATION
+        if _is_served(url)
+    ]
+
+
+def _is_current(url: str, path: str) -> bool:
+    return path == "/" or path.startswith("/incidents/") if url == "/" else path.startswith(url)
+
+
+@cache
+def _is_served(url: str) -> bool:
+    """Tell whether a page lives there: an app may be taken out, and its entry goes with it."""
+    try:
+        resolve(url)
+    except Resolver404:
+        return False
+    return True
+
+
+@cache
+def _address(name: str) -> str:
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return ""

@@ -1,0 +1,31 @@
+"""The ASGI application: pages over HTTP, pushes over one socket. Nothing here depends on which server runs it."""
+
+from __future__ import annotations
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentops_site.settings")
+http = get_asgi_application()
+
+# The imports below need Django's apps to be loaded, which the line above does.
+from channels.auth import AuthMiddlewareStack  # noqa: E402
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+from django.conf import settings  # noqa: E402
+
+from incidents.routing import websocket_urlpatterns  # noqa: E402
+
+# Under ASGI every request has a thread of its own: a connection kept open is never used again, only leaked.
+for database in settings.DATABASES.values():
+    database["CONN_MAX_AGE"] = 0
+
+application = ProtocolTypeRouter(
+    {
+        "http": http,
+        "websocket": AllowedHostsOriginValidator(
+            AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
+        ),
+    }
+)

@@ -1,0 +1,39 @@
+"""The few pages that belong to the site and to no app: offline page, service worker, 404 and 500."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.contrib.staticfiles import finders
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+
+@require_safe
+def offline(request: HttpRequest) -> HttpResponse:
+    """Show what the service worker keeps for when the network is gone."""
+    return render(request, "offline.html")
+
+
+@never_cache
+@require_safe
+def service_worker(request: HttpRequest) -> HttpResponse:
+    """Serve the worker from the root: from /static/ it would only be let near /static/."""
+    found = finders.find("js/sw.js")
+    if not isinstance(found, str):
+        raise Http404
+    return HttpResponse(Path(found).read_bytes(), content_type="text/javascript; charset=utf-8")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 404: a page, or one plain line for HTMX, whose toast says the rest."""
+    if request.headers.get("HX-Request") == "true":
+        return HttpResponse("Not here.", status=404, content_type="text/plain; charset=utf-8")
+    return render(request, "404.html", status=404)
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """Answer 500 without asking the database or the session, either of which may be what broke."""
+    return render(None, "500.html", status=500)

@@ -1,0 +1,91 @@
+"""What the header of every page says: services' health, the agent's state, what is unread, what waits."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from incidents.models import AgentState, Incident, Notification
+from incidents.states import WAITING, WORKING
+from monitoring.models import ProbeMinute, ServiceHealth
+
+SERVICES_SHOWN = 6
+SPARK_MINUTES = 20
+SPARK_WIDTH, SPARK_HEIGHT, SPARK_EDGE = 60, 16, 2
+
+
+def header_services() -> list[dict[str, Any]]:
+    """Return the services with health and latency, the ill ones first; two queries."""
+    rows = ServiceHealth.objects.filter(service__enabled=True).select_related("service")
+    order = {"down": 0, "degraded": 1, "unknown": 2, "healthy": 3}
+    shown = sorted(rows, key=lambda row: (order[row.state], row.service.name))[:SERVICES_SHOWN]
+    latencies = _latencies([row.service_id for row in shown])
+    return [
+        {
+            "name": row.service.name,
+            "url": f"/services/{row.service.slug}/",
+            "health": row.state,
+            "latency": milliseconds(row.latency_ms),
+            "points": points(latencies.get(row.service_id, [])),
+        }
+        for row in shown
+    ]
+
+
+def _latencies(service_ids: list[int]) -> dict[int, list[float]]:
+    since = timezone.now() - timedelta(minutes=SPARK_MINUTES)
+    minutes = ProbeMinute.objects.filter(service_id__in=service_ids, minute__gte=since)
+    found: dict[int, list[float]] = {}
+    for service_id, p50 in minutes.order_by("minute").values_list("service_id", "p50_ms"):
+        found.setdefault(service_id, []).append(p50)
+    return found
+
+
+def milliseconds(value: float | None) -> str:
+    """Return a latency in words, empty when there is none."""
+    return "" if value is None else f"{value:.0f} ms"
+
+
+def points(values: list[float]) -> str:
+    """Return the points of a sparkline for a 60 x 16 box; none for fewer than two values."""
+    if len(values) < 2:
+        return ""
+    top = max(values) or 1.0
+    step, room = SPARK_WIDTH / (len(values) - 1), SPARK_HEIGHT - 2 * SPARK_EDGE
+    return " ".join(
+        f"{place * step:.1f},{SPARK_EDGE + room * (1 - value / top):.1f}"
+        for place, value in enumerate(values)
+    )
+
+
+def agent() -> dict[str, Any]:
+    """Return what the agent does now, in words; at most three queries."""
+    forbidden = AgentState.now().forbids_changes
+    if forbidden:
+        return {"state": "paused", "label": "Paused", "note": forbidden}
+    busy = list(
+        Incident.objects.filter(status__in=WORKING, taken_over_by=None)
+        .order_by("-id")
+        .values_list("service__name", flat=True)[:2]
+    )
+    if busy:
+        return {"state": "healing", "label": f"Healing {_joined(busy)}", "note": ""}
+    watched = ServiceHealth.objects.filter(service__enabled=True).count()
+    word = "service" if watched == 1 else "services"
+    return {"state": "watching", "label": f"Watching {watched} {word}", "note": ""}
+
+
+def _joined(names: list[str]) -> str:
+    return names[0] if len(set(names)) == 1 else "several services"
+
+
+def unread(person_id: int) -> int:
+    """Return how many notifications the person has not read."""
+    return Notification.objects.filter(person_id=person_id, read_at=None).count()
+
+
+def waiting() -> int:
+    """Return how many incidents wait for a person."""
+    return Incident.objects.filter(status__in=WAITING).count()

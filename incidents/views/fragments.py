@@ -1,0 +1,39 @@
+"""Parts of pages, served alone: the header's live regions and what other apps' pages include."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from incidents.queries import shell
+from teams.access import needs
+from teams.roles import Verb
+
+
+@never_cache
+@require_GET
+@needs(Verb.VIEW)
+def header_health(request: HttpRequest) -> HttpResponse:
+    """Serve the services' health of the header."""
+    context = {"services": shell.header_services(), "refetch_url": request.path}
+    return render(request, "components/header_health.html", context)
+
+
+@never_cache
+@require_GET
+@needs(Verb.VIEW)
+def header_agent(request: HttpRequest) -> HttpResponse:
+    """Serve the agent's state of the header."""
+    context = {"agent": shell.agent(), "refetch_url": request.path}
+    return render(request, "components/agent_state.html", context)
+
+
+@never_cache
+@require_GET
+@needs(Verb.VIEW)
+def header_bell(request: HttpRequest) -> HttpResponse:
+    """Serve the bell with the person's own count."""
+    context = {"unread": shell.unread(request.user.pk or 0), "refetch_url": request.path}
+    return render(request, "components/bell.html", context)
