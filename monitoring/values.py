@@ -119,5 +119,9 @@ class ServiceSpec:
     @property
     def base_url(self) -> str:
         """Return the address without a trailing slash, e.g. `http://127.0.0.1:3000`."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
+        return self.address(self.host, self.port)
+
+    @staticmethod
+    def address(host: str, port: int) -> str:
+        """Return the base address of a host and port; an IPv6 address gets its brackets."""
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

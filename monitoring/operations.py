@@ -1,0 +1,138 @@
+"""Probing as a whole: one call a tick asks every due service and writes what it found."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import cast
+
+from monitoring import hints, outcomes, providers, rollups, snapshots
+from monitoring.claims import Due, claim_due
+from monitoring.judging import judge_exit, judge_process
+from monitoring.models import Service, ServiceHealth
+from monitoring.outcomes import Observation
+from monitoring.ports import Call, Prober, TargetError
+from monitoring.rounds import Asking, Check, calls_of, checks_of
+from monitoring.values import Answer, ProcessState, Symptom, Verdict
+
+log = logging.getLogger(__name__)
+
+BATCH_SECONDS = 0.25
+"""How long steady, healthy results may wait for company; a change of state never waits."""
+
+_UNREACHED = {"refused", "reset", "unreachable"}
+
+
+def probe_due(*, now: datetime, window: float = 1.0, prober: Prober | None = None) -> int:
+    """Ask every service that is due before `now + window` seconds, each at its own time; return how many probes.
+
+    Services are claimed under a lock, so any number of workers may call this at once. A hung service holds up neither
+    the others nor the next tick (its own call returns when the last transfer ends). Raises nothing for a target's fault.
+    """
+    began = time.monotonic()
+    claimed = claim_due(now=now, window=window)
+    if not claimed:
+        return 0
+    early = [due.service_id for due in claimed if due.is_early]
+    snapshots.keep_last_known_good(now=now, service_ids=early)
+    checks = checks_of(claimed, now=now)
+    calls = calls_of(checks, now=now, late=time.monotonic() - began)
+    writer = _Writer(clock=lambda: now + timedelta(seconds=time.monotonic() - began))
+    for batch in Asking(prober or providers.prober(), calls).batches(longest=BATCH_SECONDS):
+        for call, answer in batch:
+            writer.take(call, answer)
+        writer.flush_when_due()
+    writer.flush()
+    rollups.flush_when_due()
+    snapshots.keep_last_known_good(now=writer.clock(), service_ids=early)
+    return len(checks)
+
+
+def record_exit(*, service_id: int, process: ProcessState, now: datetime) -> int:
+    """Write that a service's process ended unplanned; return how many changes that made (0: it was known already)."""
+    seen = Observation(
+        service_id=service_id,
+        verdict=_with_health_path(service_id, judge_exit(process)),
+        began=now,
+        source="watcher",
+        certain=True,
+    )
+    return outcomes.apply([seen], now=now)
+
+
+def record_verdict(*, service_id: int, verdict: Verdict, now: datetime, source: str) -> int:
+    """Write a verdict that somebody else obtained (the verification of a deploy); return the changes that made."""
+    seen = Observation(service_id=service_id, verdict=verdict, began=now, source=source)
+    return outcomes.apply([seen], now=now)
+
+
+def request_probe(service_id: int, *, now: datetime, deep: bool = False) -> None:
+    """Make a service due now and wake a prober; `deep` also asks its smoke requests and invariants."""
+    changes = {"next_due_at": now} | ({"deep_requested": True} if deep else {})
+    if ServiceHealth.objects.filter(service_id=service_id).update(**changes):
+        hints.probe_wanted()
+
+
+def _with_health_path(service_id: int, verdict: Verdict) -> Verdict:
+    """Give an exit the path that a refused probe would carry, so that both are one cause."""
+    path = Service.objects.filter(pk=service_id).values_list("health_path", flat=True).first()
+    return Verdict(**(verdict.__dict__ | {"path": path or ""}))
+
+
+class _Writer:
+    """Turns answers into observations and writes them: a change at once, the steady rest together."""
+
+    def __init__(self, *, clock: Callable[[], datetime]) -> None:
+        self.clock = clock
+        self._pending: list[Observation] = []
+        self._urgent = False
+        self._oldest = 0.0
+
+    def take(self, call: Call, answer: Answer) -> None:
+        check, part = cast("tuple[Check, int | None]", call.key)
+        verdict = check.take(part, answer)
+        if verdict is not None:
+            self._add(check, verdict, answer)
+
+    def flush_when_due(self) -> None:
+        waited = time.monotonic() - self._oldest
+        if self._pending and (self._urgent or waited >= BATCH_SECONDS):
+            self.flush()
+
+    def flush(self) -> None:
+        pending, self._pending, self._urgent = self._pending, [], False
+        outcomes.apply(pending, now=self.clock())
+        rollups.count(
+            (one.service_id, one.began, one.verdict) for one in pending if one.source == "probe"
+        )
+
+    def _add(self, check: Check, verdict: Verdict, answer: Answer) -> None:
+        if verdict.symptom is Symptom.REFUSED and verdict.error_type in _UNREACHED:
+            verdict = _explained(check.due, verdict, self.clock())
+        if not self._pending:
+            self._oldest = time.monotonic()
+        self._urgent |= verdict.health is not check.due.state
+        self._pending.append(
+            Observation(
+                service_id=check.due.service_id,
+                verdict=verdict,
+                began=check.began,
+                was_deep=check.is_deep,
+            )
+        )
+
+
+def _explained(due: Due, verdict: Verdict, now: datetime) -> Verdict:
+    """Ask the keeper why nobody answers. Only a local keeper's word is free: a remote one would hold up the batch."""
+    if due.runtime != Service.Runtime.LOCAL:
+        return verdict
+    service = due.deep or Service.objects.get(pk=due.service_id)
+    spec = service.spec()
+    try:
+        process = providers.reader(spec).process(spec)
+    except TargetError as error:
+        log.warning("No word on the process of %s: %s", spec.slug, error)
+        return verdict
+    return judge_process(verdict, process, now=now.timestamp())
