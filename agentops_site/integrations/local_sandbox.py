@@ -141,6 +141,8 @@ class LocalBox:
                 written_outside_data=self._written(),
                 data_digest=self._digest,
             )
+            if usage and usage.cpu_seconds is None:
+                folders.kill_inside(self._folder.top)
             self._folder.remove()
         return self._used
 

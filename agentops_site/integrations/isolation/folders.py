@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Callable
@@ -76,20 +77,35 @@ def _passable(base: Path) -> Path:
     if cage.open_to_all(base):
         base.chmod(0o711)
         return base
-    other = Path(tempfile.gettempdir()) / "agentops-trials"
+    other = _second_place()
     with suppress(FileExistsError):
         other.mkdir(mode=0o711)
-    found = other.lstat()
+    return other if _is_ours(other) else base
+
+
+def _second_place() -> Path:
+    return Path(tempfile.gettempdir()) / "agentops-trials"
+
+
+def _is_ours(path: Path) -> bool:
     # Somebody else's folder of that name could swap our files: then rather stay where only root can look.
-    return (
-        other
-        if found.st_uid == os.geteuid() and other.is_dir() and not other.is_symlink()
-        else base
-    )
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return False
+    return found.st_uid == os.geteuid() and stat.S_ISDIR(found.st_mode)
 
 
 def sweep(base: Path) -> int:
     """Remove what dead owners left below `base`, processes first, and return how many boxes that were."""
+    removed = _sweep_one(base)
+    other = _second_place()
+    if cage.can_change_user() and _is_ours(other):
+        removed += _sweep_one(other)
+    return removed
+
+
+def _sweep_one(base: Path) -> int:
     removed = 0
     for top in base.glob("box-*"):
         if top.suffix == ".lock" or not top.is_dir():
@@ -99,7 +115,7 @@ def sweep(base: Path) -> int:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 continue
-            _kill_inside(top)
+            kill_inside(top)
             _remove(top)
             _lock_path(top).unlink(missing_ok=True)
             removed += 1
@@ -115,8 +131,8 @@ def _forget_old_locks(base: Path) -> None:
                 lock.unlink()
 
 
-def _kill_inside(top: Path) -> None:
-    # Normally the warden ended with its worker; this is for one that was stopped or killed by its own box.
+def kill_inside(top: Path) -> None:
+    """Kill every process that works below a folder: for a box whose warden was stopped or killed by what it guards."""
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             if Path(process.cwd()).is_relative_to(top):
