@@ -81,6 +81,11 @@ class User(AbstractUser):
     def __str__(self) -> str:
         return self.name
 
+    def clean(self) -> None:
+        """Bring the address into its one spelling before a form checks whether it is free."""
+        super().clean()
+        self.email = self.email.strip().lower()
+
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Store the person with the e-mail address in lower case."""
         self.email = self.email.strip().lower()
