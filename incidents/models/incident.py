@@ -125,20 +125,26 @@ class Incident(models.Model):
 
     def drop_lease(self) -> None:
         """Give the lease back, if it is still ours."""
-        Incident.objects.filter(pk=self.pk, lease=self.lease).update(lease=None, lease_until=None)
+        if self.lease is not None:
+            held = Incident.objects.filter(pk=self.pk, lease=self.lease)
+            held.update(lease=None, lease_until=None)
 
     def move(self, *, status: Status, step: Step, **changes: Any) -> None:
-        """Make one guarded move: only from the status, step and lease that this object holds.
+        """Make one guarded move: only from the status, step, attempt and lease that this object holds.
 
-        Raises `IllegalTransition` for a move outside the table and `LostLease` when the row has moved on.
+        A move that ends the agent's part for now (`Step.WAIT`) gives the lease back with it, so that a person who decides
+        in the same moment is not turned away. Raises `IllegalTransition` for a move outside the table and `LostLease`
+        when the row has moved on.
         """
         states.check(self.status, status)
         if status in states.ENDED and self.status not in states.ENDED:
             changes.setdefault("ended_at", timezone.now())
         if status in states.OPEN:
             changes.setdefault("ended_at", None)
-        guard = {"pk": self.pk, "status": self.status, "step": self.step, "version": self.version}
-        moved = Incident.objects.filter(**guard, lease=self.lease).update(
+        if step == Step.WAIT:
+            changes |= {"lease": None, "lease_until": None}
+        guard = {name: getattr(self, name) for name in ("pk", "status", "step", "attempt", "lease")}
+        moved = Incident.objects.filter(**guard).update(
             status=status, step=step, version=F("version") + 1, **changes
         )
         if not moved:

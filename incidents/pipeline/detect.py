@@ -108,10 +108,7 @@ def _open(change: HealthChange, failure: Failure, print_of: str) -> Incident:
 
 def _reopen(incident: Incident, change: HealthChange) -> Incident:
     """Take the same cause up again; a deployment whose watch window is still open is a relapse and is undone."""
-    incident.failed_since = change.at
-    watched = incident.deployments.filter(
-        state="healthy", settled_at=None, watch_until__gt=timezone.now()
-    ).exists()
+    watched = _is_watched(incident)
     changes = {"reopened": incident.reopened + 1, "failed_since": change.at, "auto_resolved": False}
     if watched:
         incident.move(status=Status.ROLLED_BACK, step=Step.VERIFY, lease=None, **changes)
@@ -125,6 +122,18 @@ def _reopen(incident: Incident, change: HealthChange) -> Incident:
         )
         note(incident, "reopened", "The same cause is back within 15 minutes: reopened.")
     return incident
+
+
+def _is_watched(incident: Incident) -> bool:
+    """Say whether a deployment's watch window is open; a fault injected since then is news and no relapse."""
+    watched = incident.deployments.filter(
+        state="healthy", settled_at=None, watch_until__gt=timezone.now()
+    ).last()
+    if watched is None:
+        return False
+    return not FaultInjection.objects.filter(
+        service_id=incident.service_id, at__gte=watched.healthy_at
+    ).exists()
 
 
 def _recover(change: HealthChange) -> None:

@@ -109,8 +109,9 @@ def _give_up(incident: Incident) -> None:
 def _kept_lease(incident: Incident) -> Iterator[None]:
     """Renew the lease from a thread while a step runs, and give it back at the end."""
     stop = threading.Event()
+    ours = Incident(pk=incident.pk, lease=incident.lease)
     period = settings.LEASE_SECONDS / 3
-    keeper = threading.Thread(target=_renew, args=(incident, stop, period), daemon=True)
+    keeper = threading.Thread(target=_renew, args=(ours, stop, period), daemon=True)
     if (
         not connection.in_atomic_block
     ):  # inside a test's transaction another connection would see nothing
@@ -128,8 +129,8 @@ def _renew(incident: Incident, stop: threading.Event, period: float) -> None:
     try:
         while not stop.wait(period):
             incident.renew_lease(now=timezone.now(), seconds=settings.LEASE_SECONDS)
-    except LostLease as lost:
-        log.warning("Another worker took over: %s", lost)
+    except LostLease:
+        log.info("The lease on incident %s is not ours any more.", incident.pk)
     finally:
         connection.close()
         close_old_connections()
