@@ -19,7 +19,16 @@ from django.http import HttpRequest, HttpResponseBase
 from django_htmx.http import HttpResponseClientRedirect
 
 from teams.models import MatrixRow, User
-from teams.roles import ASKING_ORDER, BY_SEVERITY, HIGHEST, ROLE_WORDS, SEVERITIES, VERB_WORDS, Verb
+from teams.roles import (
+    ASKING_ORDER,
+    BY_SEVERITY,
+    HIGHEST,
+    ROLE_WORDS,
+    SEVERITIES,
+    VERB_WORDS,
+    Role,
+    Verb,
+)
 
 NAMES_SHOWN = 3
 P = ParamSpec("P")
@@ -57,7 +66,7 @@ def may(
     if not isinstance(user, User) or user.pk is None:
         return Ruling(allowed=False, reason="sign in first")
     # The role is read in the query, not taken from the object: a socket's user may be hours old.
-    role = User.objects.filter(pk=user.pk, is_active=True).values("role")
+    role = User.objects.admitted().filter(pk=user.pk).values("role")
     row = _deciding(_rows(verb, service).filter(role__in=Subquery(role)))
     if row is not None and row.covers(severity):
         return Ruling(allowed=True)
@@ -105,7 +114,7 @@ def allowed_verbs(user: User | AnonymousUser, *, severity: str = "", service: st
     """Return every verb that the person may use here, by one query: for the buttons of a page."""
     if not isinstance(user, User) or user.pk is None:
         return set()
-    role = User.objects.filter(pk=user.pk, is_active=True).values("role")
+    role = User.objects.admitted().filter(pk=user.pk).values("role")
     mine = MatrixRow.objects.filter(service_slug__in={"", service}, role__in=Subquery(role))
     by_verb: dict[str, list[MatrixRow]] = {}
     for row in mine:
@@ -116,9 +125,7 @@ def allowed_verbs(user: User | AnonymousUser, *, severity: str = "", service: st
 
 def people_who_may(verb: Verb | str, *, severity: str = "", service: str = "") -> list[User]:
     """Return the active people who may do it, the nearest role first, by two queries."""
-    roles = _roles_that_may(Verb(verb), severity or HIGHEST, service)
-    people = User.objects.filter(is_active=True, role__in=roles)
-    return sorted(people, key=lambda person: (roles.index(person.role), person.name))
+    return _people_in(_roles_that_may(Verb(verb), severity or HIGHEST, service))
 
 
 def _rows(verb: Verb, service: str) -> QuerySet[MatrixRow]:
@@ -138,26 +145,26 @@ def _roles_that_may(verb: Verb, severity: str, service: str) -> list[str]:
     ]
 
 
+def _people_in(roles: list[str]) -> list[User]:
+    people = User.objects.admitted().filter(role__in=roles)
+    return sorted(people, key=lambda person: (roles.index(person.role), person.name))
+
+
 def _refusal(
     user: User, row: MatrixRow | None, verb: Verb, *, severity: str, service: str
 ) -> Ruling:
-    if not User.objects.filter(pk=user.pk, is_active=True).exists():
+    if not User.objects.admitted().filter(pk=user.pk).exists():
         return Ruling(allowed=False, reason="this account is not active")
-    candidates = people_who_may(verb, severity=severity, service=service)
-    nearest = [person for person in candidates if person.role == candidates[0].role]
     why = f"your role may not {VERB_WORDS[verb]}"
     if row is not None and row.granted and verb in BY_SEVERITY:
         why = f"your role may {VERB_WORDS[verb]} up to {row.up_to}; {_this_is(severity)}"
     where = f" on {service}" if row is not None and row.service_slug else ""
+    roles = _roles_that_may(verb, severity, service)
     return Ruling(
         allowed=False,
-        reason=f"{why}{where}; {_whom_to_ask(nearest)}",
-        needed_role=_nearest_role(verb, severity, service),
+        reason=f"{why}{where}; {_whom_to_ask(_people_in(roles))}",
+        needed_role=next(iter(roles), ""),
     )
-
-
-def _nearest_role(verb: Verb, severity: str, service: str) -> str:
-    return next(iter(_roles_that_may(verb, severity, service)), "")
 
 
 def _this_is(severity: str) -> str:
@@ -167,5 +174,6 @@ def _this_is(severity: str) -> str:
 def _whom_to_ask(people: list[User]) -> str:
     if not people:
         return "nobody who is active may: ask a manager to change the approval matrix"
-    names = " or ".join(person.name for person in people[:NAMES_SHOWN])
-    return f"ask {names} ({ROLE_WORDS[people[0].role]})"  # type: ignore[index]
+    role = people[0].role
+    names = [person.name for person in people if person.role == role][:NAMES_SHOWN]
+    return f"ask {' or '.join(names)} ({ROLE_WORDS[Role(role)]})"

@@ -29,10 +29,10 @@ class Profile:
 
 @dataclass(frozen=True, kw_only=True)
 class MatrixLine:
-    """A verb with one cell for each role: (role in words, right in words, whether there is one)."""
+    """A verb with one cell for each role: (right in words, whether there is one)."""
 
     verb: str
-    cells: Sequence[tuple[str, str, bool]]
+    cells: Sequence[tuple[str, bool]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +51,11 @@ def team() -> Team:
     rights = {(row.role, row.verb): row for row in rows if not row.service_slug}
     ranks = list(Role)
     people = sorted(
-        User.objects.filter(is_active=True),
+        User.objects.admitted(),
         key=lambda person: (ranks.index(Role(person.role)), person.name),
     )
     return Team(
-        profiles=[_profile(person, rights) for person in people if person.is_admitted],
+        profiles=[_profile(person, rights) for person in people],
         roles=[ROLE_WORDS[role].capitalize() for role in Role],
         lines=[_line(verb, rights) for verb in Verb],
         exceptions=[str(row).capitalize() for row in rows if row.service_slug],
@@ -74,9 +74,7 @@ def _profile(person: User, rights: dict[tuple[str, str], MatrixRow]) -> Profile:
 
 
 def _line(verb: Verb, rights: dict[tuple[str, str], MatrixRow]) -> MatrixLine:
-    cells = [
-        (ROLE_WORDS[role].capitalize(), *_cell(rights.get((role, verb)), verb)) for role in Role
-    ]
+    cells = [_cell(rights.get((role, verb)), verb) for role in Role]
     return MatrixLine(verb=VERB_WORDS[verb].capitalize(), cells=cells)
 
 

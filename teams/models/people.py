@@ -43,6 +43,11 @@ class PeopleManager(BaseUserManager["User"]):
         fields |= {"is_staff": True, "is_superuser": True, "role": fields.get("role", Role.MANAGER)}
         return self.create_user(email, password, **fields)
 
+    def admitted(self) -> models.QuerySet[User]:
+        """Return who may sign in and act: the active people, of the demo cast in demo mode only."""
+        active = self.filter(is_active=True)
+        return active if settings.DEMO_MODE else active.filter(is_demo=False)
+
     def get_by_natural_key(self, username: str | None) -> User:
         """Find a person by e-mail, whatever its letter case."""
         return self.get(email=(username or "").strip().lower())
@@ -93,7 +98,7 @@ class User(AbstractUser):
 
     @property
     def is_admitted(self) -> bool:
-        """Tell whether the person may sign in and act: active, and of the demo cast in demo mode only."""
+        """Tell the same of one person who is loaded already."""
         return self.is_active and (settings.DEMO_MODE or not self.is_demo)
 
     @property

@@ -13,6 +13,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from teams import demo
+from teams.access import may
 from teams.models import AuditEntry, User
 from tests.conftest import PASSWORD
 
@@ -178,6 +179,7 @@ class TestDemo:
         assert client.post("/accounts/demo/", {"email": "shweta@example.com"}).status_code == 404
         assert sign_in(client, "shweta@example.com") == 200, "the well-known password"
         assert "demo-people" not in client.get(LOGIN).content.decode()
+        assert not may(User.objects.get(email="shweta@example.com"), "view").allowed
 
     def test_seeding_again_changes_nothing(self, cast: list[User]) -> None:
         User.objects.filter(email="yash@example.com").update(display_name="Yash K.")

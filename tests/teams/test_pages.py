@@ -39,7 +39,7 @@ def test_the_team_page_shows_the_stored_matrix(client: Client, yash: User) -> No
     client.force_login(yash)
     answer = client.get("/team/")
     approve = next(line for line in answer.context["team"].lines if line.verb == "Approve")
-    assert [right for _, right, _ in approve.cells] == [
+    assert [right for right, _ in approve.cells] == [
         "everything",
         "up to medium",
         "up to high",
