@@ -191,12 +191,35 @@ ANTHROPIC_API_KEY = text("ANTHROPIC_API_KEY", "")
 ANTHROPIC_BASE_URL = text("ANTHROPIC_BASE_URL", "")
 CLAUDE_MODEL = text("CLAUDE_MODEL", "claude-sonnet-5-5")
 CLAUDE_SUMMARY_MODEL = text("CLAUDE_SUMMARY_MODEL", "claude-haiku-5-5")
+CLAUDE_FALLBACK_MODEL = "claude-sonnet-5-5"
+# US dollars for a million tokens read and written; writing the cache costs 1.25 of reading, reading it a tenth.
+CLAUDE_PRICES = {
+    "claude-sonnet-5-5": (2.0, 10.0),
+    "claude-opus-5-5": (4.0, 20.0),
+    "claude-haiku-5-5": (0.1, 0.5),
+}
+CLAUDE_RETIRED_MODELS = [
+    "claude-sonnet-4-20250514",
+    "claude-opus-4-20250514",
+    "claude-3-7-sonnet-20250219",
+    "claude-3-5-haiku-20241022",
+    "claude-mythos-preview",
+]
+CLAUDE_MAX_TURNS = int(number("CLAUDE_MAX_TURNS", 12))
+CLAUDE_MAX_INPUT_TOKENS = int(number("CLAUDE_MAX_INPUT_TOKENS", 400_000))
+CLAUDE_MAX_OUTPUT_TOKENS = int(number("CLAUDE_MAX_OUTPUT_TOKENS", 24_000))
+CLAUDE_MAX_USD = number("CLAUDE_MAX_USD", 0.50)
+CLAUDE_MAX_SECONDS = number("CLAUDE_MAX_SECONDS", 60.0)
+CLAUDE_CALL_SECONDS = number("CLAUDE_CALL_SECONDS", 30.0)
+VENDOR_BREAKER_FAILURES = int(number("VENDOR_BREAKER_FAILURES", 3))
+VENDOR_BREAKER_SECONDS = number("VENDOR_BREAKER_SECONDS", 60.0)
 BL_API_KEY = text("BL_API_KEY", "")
 BL_WORKSPACE = text("BL_WORKSPACE", "")
 BLAXEL_API_URL = text("BLAXEL_API_URL", "")
 WHITECIRCLE_API_KEY = text("WHITECIRCLE_API_KEY", "")
 WHITECIRCLE_API_URL = text("WHITECIRCLE_API_URL", "https://us.whitecircle.ai/api")
 WHITECIRCLE_DEPLOYMENT_ID = text("WHITECIRCLE_DEPLOYMENT_ID", "")
+WHITECIRCLE_SECONDS = number("WHITECIRCLE_SECONDS", 15.0)
 WHITECIRCLE_REQUIRED = flag("WHITECIRCLE_REQUIRED", default=False)
 ELEVENLABS_API_KEY = text("ELEVENLABS_API_KEY", "")
 ELEVENLABS_VOICE_ID = text("ELEVENLABS_VOICE_ID", "21m00Tcm4TlvDq8ikWAM")

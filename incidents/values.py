@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -178,8 +178,31 @@ class Failure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """What people said of earlier proposals: fixes to leave out (by digest) and requests in words."""
+
+    refused_digests: frozenset[str] = frozenset()
+    requests: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workbench:
+    """What a diagnostician may do besides reading. Both start a copy in isolation and never touch the live service.
+
+    `ask` sends one request to a copy of the service as it is. `attempt` tries actions on a copy and says in words
+    how that went. Neither raises: a copy that cannot be had is an answer with a failure, or words that say so.
+    """
+
+    ask: Callable[[HttpRequest], Answer]
+    attempt: Callable[[tuple[Action, ...]], str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class EvidencePack:
-    """All that is known of a failure when the diagnosis starts. Trees hold exact bytes, never redacted."""
+    """All that is known of a failure when the diagnosis starts. Trees hold exact bytes, never redacted.
+
+    `incident_id` and `attempt` say which run of the pipeline asks, so that a conversation is kept and paid for once.
+    """
 
     service: str
     directory: str
@@ -198,6 +221,10 @@ class EvidencePack:
     good: tuple[Exchange, ...] = ()
     similar: tuple[Mapping[str, Any], ...] = ()
     measured: Mapping[str, Any] = field(default_factory=dict)
+    incident_id: int | None = None
+    attempt: int = 1
+    wishes: Wishes = field(default_factory=Wishes)
+    workbench: Workbench | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,14 +253,6 @@ class FixDraft:
     risks: str = ""
     author: str = "built-in"
     proved_minimal: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wishes:
-    """What people said of earlier proposals: fixes to leave out (by digest) and requests in words."""
-
-    refused_digests: frozenset[str] = frozenset()
-    requests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -300,6 +319,7 @@ class ProposedChange:
     editable_globs: tuple[str, ...]
     author: str
     incident_reference: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

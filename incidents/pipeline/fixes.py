@@ -86,4 +86,5 @@ def change_of(incident: Incident, pack: EvidencePack, fix: Fix) -> ProposedChang
         editable_globs=pack.editable_globs,
         author=fix.author,
         incident_reference=f"incident-{incident.pk}",
+        environment=pack.environment,
     )

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from incidents.models import Diagnosis, Evidence, Incident
+from incidents.models import Decision, Diagnosis, Evidence, Incident
 from incidents.values import (
     Category,
     DiagnosisDraft,
@@ -14,6 +14,7 @@ from incidents.values import (
     EvidencePack,
     Exchange,
     Failure,
+    Wishes,
 )
 from monitoring.models import Blob
 from monitoring.values import Answer, HttpRequest, ProcessState
@@ -46,6 +47,18 @@ def pack_of(incident: Incident) -> EvidencePack:
         good=tuple(exchange_from(raw) for raw in row.good),
         similar=tuple(row.pack["similar"]),
         measured=row.pack["measured"],
+        incident_id=incident.pk,
+        attempt=incident.attempt,
+        wishes=_wishes(incident),
+    )
+
+
+def _wishes(incident: Incident) -> Wishes:
+    """Return what people refused and asked for in this incident so far."""
+    said = incident.decisions.filter(kind__in=[Decision.Kind.REJECT, Decision.Kind.REQUEST_CHANGES])
+    return Wishes(
+        refused_digests=frozenset(row.fix_digest for row in said if row.fix_digest),
+        requests=tuple(row.reason for row in said if row.reason),
     )
 
 

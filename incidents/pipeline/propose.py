@@ -6,14 +6,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from incidents.engine.patches import PatchError
-from incidents.models import Decision, Fix, Incident
+from incidents.models import Fix, Incident
 from incidents.pipeline.fixes import base_digest, build_fix
 from incidents.pipeline.packs import diagnosis_of, pack_of
 from incidents.pipeline.tools import Tools
 from incidents.ports import FixError
 from incidents.states import Status, Step
 from incidents.timeline import note
-from incidents.values import EvidencePack, FixDraft, Wishes, actions_to_json, digest_of
+from incidents.values import EvidencePack, FixDraft, actions_to_json, digest_of
 
 MAX_CANDIDATES = 8
 
@@ -22,13 +22,12 @@ def propose(incident: Incident, tools: Tools) -> None:
     """Write the candidate Fix rows of this attempt; with none, the decision is to escalate."""
     started = timezone.now()
     pack = pack_of(incident)
-    wishes = _wishes(incident)
-    drafts, problems = _drafts(incident, pack, wishes, tools)
+    drafts, problems = _drafts(incident, pack, tools)
     with transaction.atomic():
         for problem in problems:
             note(incident, "fallback", f"Went on without it: {problem}")
         for rank, draft in enumerate(drafts[:MAX_CANDIDATES]):
-            _keep(incident, pack, draft, rank, wishes)
+            _keep(incident, pack, draft, rank)
         candidates = list(
             incident.fixes.filter(attempt=incident.attempt, state=Fix.State.CANDIDATE)
         )
@@ -41,31 +40,20 @@ def propose(incident: Incident, tools: Tools) -> None:
 
 
 def _drafts(
-    incident: Incident, pack: EvidencePack, wishes: Wishes, tools: Tools
+    incident: Incident, pack: EvidencePack, tools: Tools
 ) -> tuple[list[FixDraft], list[str]]:
     diagnosis = diagnosis_of(incident)
     drafts: list[FixDraft] = []
     problems: list[str] = []
     for writer in tools.fix_writers:
         try:
-            drafts += writer.propose(pack, diagnosis, wishes)
+            drafts += writer.propose(pack, diagnosis, pack.wishes)
         except FixError as error:
             problems.append(f"{writer.name}: {error}")
     return drafts, problems
 
 
-def _wishes(incident: Incident) -> Wishes:
-    """Return what people refused and asked for in this incident so far."""
-    said = incident.decisions.filter(kind__in=[Decision.Kind.REJECT, Decision.Kind.REQUEST_CHANGES])
-    return Wishes(
-        refused_digests=frozenset(row.fix_digest for row in said if row.fix_digest),
-        requests=tuple(row.reason for row in said if row.reason),
-    )
-
-
-def _keep(
-    incident: Incident, pack: EvidencePack, draft: FixDraft, rank: int, wishes: Wishes
-) -> None:
+def _keep(incident: Incident, pack: EvidencePack, draft: FixDraft, rank: int) -> None:
     """Store a candidate; one that cannot or may not be applied is stored as refused, with the reason."""
     try:
         fix = build_fix(incident, pack, draft)
@@ -74,7 +62,7 @@ def _keep(
         note(incident, "refused", f"A fix by {draft.author} was refused: {error}")
         return
     known = incident.fixes.filter(attempt=incident.attempt, digest=fix.digest).exists()
-    if not known and fix.digest not in wishes.refused_digests:
+    if not known and fix.digest not in pack.wishes.refused_digests:
         fix.rank = rank
         fix.save()
 

@@ -1,0 +1,3 @@
+"""Migrations of the site: vendors."""
+
+from __future__ import annotations
