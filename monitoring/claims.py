@@ -15,7 +15,7 @@ from monitoring.standing import FAILING
 from monitoring.values import Health, ServiceSpec
 
 EARLY_PROBES = 30
-MOST_EARLY = 50  # when hundreds are registered at once, nobody is asked more often
+MOST_EARLY = 10  # when many are registered at once, nobody is asked more often
 MOST_AT_ONCE = 5000
 _FIELDS = ("service_id", "state", "probes", "next_due_at", "deep_requested")
 _SERVICE_FIELDS = ("runtime", "host", "port", "health_path", "interval", "timeout", "slow_ms", "deep_every")  # fmt: skip

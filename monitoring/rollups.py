@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from monitoring.models import HealthChange, ProbeMinute, RecordedExchange
+from monitoring.models import HealthChange, ProbeMinute, RecordedExchange, Service
 from monitoring.standing import FAILING
 from monitoring.values import Health, Verdict
 
@@ -75,8 +75,10 @@ def flush() -> int:
 
 
 def _add(taken: dict[_Key, _Tally]) -> None:
-    """Merge under row locks: other workers tally the same minutes."""
+    """Merge under row locks: other workers tally the same minutes, and a service may be gone by now."""
     with transaction.atomic():
+        alive = set(Service.objects.values_list("pk", flat=True))
+        taken = {key: tally for key, tally in taken.items() if key[0] in alive}
         known = set(_rows(taken).values_list("service_id", "minute"))
         new = [ProbeMinute(service_id=s, minute=m) for s, m in taken if (s, m) not in known]
         ProbeMinute.objects.bulk_create(new, ignore_conflicts=True, batch_size=500)

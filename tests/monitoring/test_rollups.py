@@ -61,3 +61,13 @@ def test_old_rows_go_and_unconsumed_changes_stay(make_service: MakeService) -> N
     rollups.prune(now=NOON)
     assert ProbeMinute.objects.get().minute == NOON
     assert HealthChange.objects.get().consumed_at is None
+
+
+def test_a_service_that_is_gone_by_the_time_of_writing_stops_nobody(
+    make_service: MakeService,
+) -> None:
+    shop, gone = make_service(), make_service("gone")
+    rollups.count([(one.pk, NOON, verdict(5)) for one in (shop, gone)])
+    gone.delete()
+    rollups.flush()
+    assert [row.service_id for row in ProbeMinute.objects.all()] == [shop.pk]
