@@ -97,17 +97,17 @@ def judge_exit(process: ProcessState) -> Verdict:
     )
 
 
-def broken_invariant(*, request: HttpRequest, detail: str, latency_ms: float) -> Verdict:
-    """Return the verdict of an answer that breaks a declared invariant."""
+def broken_invariant(*, request: HttpRequest, name: str, detail: str, answer: Answer) -> Verdict:
+    """Return the verdict of an answer that breaks a declared invariant (`name`; `detail` says where)."""
     return Verdict(
         health=Health.DEGRADED,
         symptom=Symptom.WRONG_ANSWER,
-        error_type="invariant",
+        error_type=name[:120],
         detail=detail,
         method=request.method,
         path=request.path,
-        status=200,
-        latency_ms=latency_ms,
+        status=answer.status,
+        latency_ms=round(answer.elapsed_ms, 2),
     )
 
 

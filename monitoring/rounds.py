@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from monitoring.claims import Due
-from monitoring.judging import Question, judge
+from monitoring.declared import NOTHING, Declared, declared
+from monitoring.judging import Question, broken_invariant, judge
 from monitoring.ports import Call, Prober
-from monitoring.smoke import Smoke, smoke_reads
 from monitoring.values import Answer, Health, HttpRequest, Verdict
 
 MOST_IN_BATCH = 500
@@ -22,11 +22,11 @@ SMOKE_GAP = 0.05
 
 @dataclass
 class Check:
-    """One probe of one service: its health request, and for a deep probe the smoke requests."""
+    """One probe of one service: its health request, and for a deep probe the declared reads and invariants."""
 
     due: Due
     began: datetime
-    smokes: tuple[Smoke, ...] = ()
+    declared: Declared = NOTHING
     health: Verdict | None = None
     answers: dict[int, Answer] = field(default_factory=dict)
     is_done: bool = False
@@ -34,41 +34,50 @@ class Check:
     @property
     def is_deep(self) -> bool:
         """Return whether more than the health path was asked."""
-        return self.due.deep is not None
+        return self.declared is not NOTHING
 
     def take(self, part: int | None, answer: Answer) -> Verdict | None:
         """Add an answer (`part` None: of the health path) and return the verdict once it is clear."""
         if part is None:
-            self.health = judge(answer, self._question())
+            request = HttpRequest(path=self.due.health_path)
+            self.health = judge(answer, Question(request=request, slow_ms=self.due.slow_ms))
         else:
             self.answers[part] = answer
         if self.is_done or self.health is None:
             return None
         is_failing = self.health.health is not Health.HEALTHY
-        self.is_done = is_failing or len(self.answers) == len(self.smokes)
+        self.is_done = is_failing or len(self.answers) == len(self.declared.reads)
         if not self.is_done:
             return None
-        return self.health if is_failing else self._deep_verdict() or self.health
+        return self.health if is_failing else self._failure() or self.health
 
-    def _question(self) -> Question:
-        return Question(
-            request=HttpRequest(path=self.due.health_path), slow_ms=self.due.slow_ms, health=True
-        )
-
-    def _deep_verdict(self) -> Verdict | None:
-        """Return the first failure among the smoke requests, in declared order, or a broken invariant."""
-        for part, smoke in enumerate(self.smokes):
-            verdict = judge(
-                self.answers[part],
-                Question(
-                    request=smoke.request,
-                    slow_ms=self.due.slow_ms,
-                    health=False,
-                    expected_status=smoke.expected_status,
-                ),
+    def judged(self) -> Iterator[tuple[HttpRequest, Answer, Verdict]]:
+        """Yield each declared request that was answered, with its answer and what that says, in declared order."""
+        for part, answer in sorted(self.answers.items()):
+            smoke = self.declared.reads[part]
+            question = Question(
+                request=smoke.request,
+                slow_ms=self.due.slow_ms,
+                health=False,
+                expected_status=smoke.expected_status,
             )
-            if verdict.health is not Health.HEALTHY:
-                return verdict
+            yield smoke.request, answer, judge(answer, question)
+
+    def _failure(self) -> Verdict | None:
+        """Return the first failing read, else the first broken invariant, else None."""
+        verdicts = (verdict for _, _, verdict in self.judged())
+        failing = (verdict for verdict in verdicts if verdict.health is not Health.HEALTHY)
+        return next(failing, None) or self._broken_invariant()
+
+    def _broken_invariant(self) -> Verdict | None:
+        seen = {(one.method, one.path): answer for one, answer, _ in self.judged()}
+        for rule in self.declared.invariants:
+            answer = seen[rule.request.method, rule.request.path]
+            detail = rule.broken_by_answer(answer)
+            if detail:
+                return broken_invariant(
+                    request=rule.request, name=rule.name, detail=detail, answer=answer
+                )
         return None
 
 
@@ -78,7 +87,7 @@ def checks_of(claimed: Sequence[Due], *, now: datetime) -> list[Check]:
         Check(
             due=due,
             began=now + timedelta(seconds=start),
-            smokes=smoke_reads(due.deep.smoke_requests) if due.deep and number == 0 else (),
+            declared=declared(due.deep) if due.deep and number == 0 else NOTHING,
         )
         for due in claimed
         for number, start in enumerate(due.starts)
@@ -95,7 +104,7 @@ def _calls(check: Check, now: datetime, late: float) -> Iterator[Call]:
     requests: list[tuple[int | None, HttpRequest]] = [
         (None, HttpRequest(path=check.due.health_path))
     ]
-    requests += [(part, smoke.request) for part, smoke in enumerate(check.smokes)]
+    requests += [(part, smoke.request) for part, smoke in enumerate(check.declared.reads)]
     for position, (part, request) in enumerate(requests):
         yield Call(
             key=(check, part),

@@ -8,7 +8,7 @@ import pytest
 
 from monitoring.extraction import last_frame
 from monitoring.judging import Question, broken_invariant, judge, judge_exit, judge_process
-from monitoring.values import Answer, Health, HttpRequest, ProcessState, Symptom, Verdict
+from monitoring.values import Answer, Health, HttpRequest, ProcessState, Symptom
 
 TRACEBACK = (
     "Traceback (most recent call last):\n"
@@ -199,7 +199,8 @@ def test_an_exit_and_a_later_refusal_tell_the_same_story() -> None:
 
 
 def test_a_broken_invariant_is_a_wrong_answer() -> None:
-    verdict = broken_invariant(request=HttpRequest(path="/a"), detail="stock < 0", latency_ms=3)
+    verdict = broken_invariant(
+        request=HttpRequest(path="/a"), name="stock", detail="stock: -1", answer=answer({})
+    )
     assert (verdict.health, verdict.symptom) == (Health.DEGRADED, Symptom.WRONG_ANSWER)
-    assert isinstance(verdict, Verdict)
-    assert verdict.path == "/a"
+    assert (verdict.path, verdict.error_type, verdict.status) == ("/a", "stock", 200)

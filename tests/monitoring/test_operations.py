@@ -298,6 +298,26 @@ class TestDeepProbe:
         probe(0)
         assert HealthChange.objects.get().verdict["path"] == "/health"
 
+    def test_a_broken_invariant_is_a_wrong_answer_with_its_path(
+        self, make_service: MakeService, probe: Probe, prober: ScriptedProber
+    ) -> None:
+        rule = {
+            "name": "stock",
+            "request": {"path": "/api/products"},
+            "each": "$.items[*].stock",
+            "is": ">= 0",
+        }
+        make_service(invariants=[rule, {"nonsense": True}], deep_every=1)
+        good, bad = (
+            Answer(status=200, body=b'{"items": [{"stock": %d}]}' % stock) for stock in (3, -1)
+        )
+        prober.script("/api/products", good, bad)
+        probe(0)
+        probe()
+        change = HealthChange.objects.get(after="degraded")
+        assert (change.symptom, change.verdict["path"]) == ("wrong_answer", "/api/products")
+        assert change.verdict["detail"] == "stock: $.items[0].stock is -1"
+
     def test_nonsense_in_the_row_does_not_stop_the_probe(
         self, make_service: MakeService, probe: Probe
     ) -> None:
