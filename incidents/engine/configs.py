@@ -61,9 +61,9 @@ def broken_configs(tree: Tree, last_good: Tree | None) -> tuple[Broken, ...]:
     """Return the config files that cannot be parsed now, but could in the last known good tree (if there is one)."""
     found = []
     for path in sorted(tree):
-        broken = _problem(path, tree[path]) if is_config(path) else None
+        broken = problem(path, tree[path]) if is_config(path) else None
         before = (last_good or {}).get(path)
-        if broken and before != tree[path] and (before is None or _problem(path, before) is None):
+        if broken and before != tree[path] and (before is None or problem(path, before) is None):
             found.append(broken)
     return tuple(found)
 
@@ -140,7 +140,8 @@ def _flat(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield prefix, value
 
 
-def _problem(path: str, data: bytes) -> Broken | None:
+def problem(path: str, data: bytes) -> Broken | None:
+    """Return why a config file cannot be parsed, None when it can (or is too large to be one)."""
     if len(data) > MAX_BYTES:
         return None
     try:

@@ -6,13 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from incidents.engine.configs import Broken, Changed, broken_configs, changed_values, is_config
+from incidents.engine.configs import (
+    Broken,
+    Changed,
+    broken_configs,
+    changed_values,
+    is_config,
+    problem,
+)
 from incidents.engine.culprits import Culprit, Places, find_culprit
 from incidents.engine.hunks import Hunk, hunks
 from incidents.engine.lines import as_text
+from incidents.engine.patches import apply
 from incidents.engine.stacks import Stuck, find_stuck, parse_stacks
 from incidents.engine.tracebacks import Trace, last_chain, parse
-from incidents.values import EvidencePack
+from incidents.values import EvidencePack, Revert
 from monitoring.values import Symptom
 
 RECENT_LOG = 6_000
@@ -67,6 +75,21 @@ class Facts:
     def broken_configs(self) -> tuple[Broken, ...]:
         """Return config files that no longer parse."""
         return broken_configs(self.pack.current, self.pack.last_good)
+
+    @cached_property
+    def config_repairs(self) -> frozenset[str]:
+        """Return the ids of the hunks of which each alone, put back, lets its broken config file be parsed again."""
+        broken = {found.file for found in self.broken_configs}
+        return frozenset(
+            hunk.id
+            for hunk in self.hunks
+            if hunk.path in broken and hunk.kind == "changed" and self._parses_without(hunk)
+        )
+
+    def _parses_without(self, hunk: Hunk) -> bool:
+        back = Revert(path=hunk.path, hunks=(hunk.id,))
+        change = apply((back,), self.pack.current, self.pack.last_good, {}, None)
+        return problem(hunk.path, change.writes[hunk.path] or b"") is None
 
     @cached_property
     def changed_values(self) -> tuple[Changed, ...]:

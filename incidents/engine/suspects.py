@@ -99,7 +99,12 @@ def _fits_the_symptom(hunk: Hunk, facts: Facts) -> int:
     new, old = "".join(hunk.new_lines), "".join(hunk.old_lines)
     if pattern is not None and pattern.search(new) and not pattern.search(old):
         return 50
-    return 50 if facts.symptom == Symptom.BAD_CONFIG and is_config(hunk.path) else 0
+    rejected = facts.symptom == Symptom.BAD_CONFIG and not facts.config_repairs
+    return 50 if rejected and is_config(hunk.path) else 0
+
+
+def _repairs_a_config(hunk: Hunk, facts: Facts) -> int:
+    return 100 if hunk.id in facts.config_repairs else 0
 
 
 def _serves_the_path(hunk: Hunk, facts: Facts) -> int:
@@ -131,6 +136,7 @@ _RULES: tuple[_Points, ...] = (
     _where_it_sits,
     _names,
     _fits_the_symptom,
+    _repairs_a_config,
     _serves_the_path,
     _kind_of_file,
 )

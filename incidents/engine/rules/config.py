@@ -105,17 +105,14 @@ def _most_likely(facts: Facts) -> Broken:
 
 
 def _changed_line(facts: Facts, broken: Broken) -> int | None:
-    """Return the changed line at or before the place where the parser gave up.
+    """Return the line of the change whose reversal lets the file be parsed, else where the parser gave up.
 
-    A parser notices a missing comma or quote only later, in a line that nobody touched.
+    A parser notices a missing comma or quote only later, often in a line that nobody touched.
     """
-    own = [h for h in facts.hunks if h.path == broken.file and h.kind == "changed"]
-    if broken.line is None or any(hunk.covers(broken.line) for hunk in own):
-        return broken.line if broken.line is not None else (own[0].new_start if own else None)
-    before = [hunk for hunk in own if hunk.new_start <= broken.line]
-    if not before:
+    repairs = [h for h in facts.hunks if h.path == broken.file and h.id in facts.config_repairs]
+    if not repairs or any(broken.line and hunk.covers(broken.line) for hunk in repairs):
         return broken.line
-    return max(before[-1].new_start, before[-1].new_start + len(before[-1].new_lines) - 1)
+    return repairs[0].new_start + max(len(repairs[0].new_lines) - 1, 0)
 
 
 def _names(facts: Facts, change: Changed) -> bool:
