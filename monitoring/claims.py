@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from monitoring import hints
 from monitoring.models import Service, ServiceHealth, Snapshot
 from monitoring.schedule import EARLY_INTERVAL, phase, plan
 from monitoring.standing import FAILING
@@ -51,6 +52,13 @@ def claim_due(*, now: datetime, window: float) -> list[Due]:
         planned = [_planned(row, now, window, early) for row in rows]
         _move_on([(row, plan_.next_due) for row, plan_ in planned], now)
     return _with_deep(planned, early)
+
+
+def request_probe(service_id: int, *, now: datetime, deep: bool = False) -> None:
+    """Make a service due now and wake a prober; `deep` also asks its smoke requests and invariants."""
+    changes = {"next_due_at": now} | ({"deep_requested": True} if deep else {})
+    if ServiceHealth.objects.filter(service_id=service_id).update(**changes):
+        hints.probe_wanted()
 
 
 def _due_rows(*, until: datetime) -> list[dict[str, Any]]:

@@ -8,14 +8,16 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import cast
 
-from monitoring import hints, outcomes, providers, rollups, snapshots
-from monitoring.claims import Due, claim_due
+from monitoring import outcomes, providers, recorder, rollups, snapshots
+from monitoring.claims import Due, claim_due, request_probe
 from monitoring.judging import judge_exit, judge_process
-from monitoring.models import Service, ServiceHealth
+from monitoring.models import Service
 from monitoring.outcomes import Observation
 from monitoring.ports import Call, Prober, TargetError
 from monitoring.rounds import Asking, Check, calls_of, checks_of
 from monitoring.values import Answer, ProcessState, Symptom, Verdict
+
+__all__ = ["probe_due", "record_exit", "record_verdict", "request_probe"]
 
 log = logging.getLogger(__name__)
 
@@ -68,13 +70,6 @@ def record_verdict(*, service_id: int, verdict: Verdict, now: datetime, source: 
     return outcomes.apply([seen], now=now)
 
 
-def request_probe(service_id: int, *, now: datetime, deep: bool = False) -> None:
-    """Make a service due now and wake a prober; `deep` also asks its smoke requests and invariants."""
-    changes = {"next_due_at": now} | ({"deep_requested": True} if deep else {})
-    if ServiceHealth.objects.filter(service_id=service_id).update(**changes):
-        hints.probe_wanted()
-
-
 def _with_health_path(service_id: int, verdict: Verdict) -> Verdict:
     """Give an exit the path that a refused probe would carry, so that both are one cause."""
     path = Service.objects.filter(pk=service_id).values_list("health_path", flat=True).first()
@@ -94,7 +89,10 @@ class _Writer:
         check, part = cast("tuple[Check, int | None]", call.key)
         verdict = check.take(part, answer)
         if verdict is not None:
-            self._add(check, verdict, answer)
+            self._add(check, verdict)
+        if check.due.deep is not None and check.has_all_reads:
+            exchanges = [(request, answer) for request, answer, _ in check.judged()]
+            recorder.record_smokes(check.due.deep, exchanges, now=self.clock())
 
     def flush_when_due(self) -> None:
         waited = time.monotonic() - self._oldest
@@ -108,7 +106,7 @@ class _Writer:
             (one.service_id, one.began, one.verdict) for one in pending if one.source == "probe"
         )
 
-    def _add(self, check: Check, verdict: Verdict, answer: Answer) -> None:
+    def _add(self, check: Check, verdict: Verdict) -> None:
         if verdict.symptom is Symptom.REFUSED and verdict.error_type in _UNREACHED:
             verdict = _explained(check.due, verdict, self.clock())
         if not self._pending:

@@ -36,6 +36,11 @@ class Check:
         """Return whether more than the health path was asked."""
         return self.declared is not NOTHING
 
+    @property
+    def has_all_reads(self) -> bool:
+        """Return whether there are declared reads and the last of them was answered."""
+        return bool(self.declared.reads) and len(self.answers) == len(self.declared.reads)
+
     def take(self, part: int | None, answer: Answer) -> Verdict | None:
         """Add an answer (`part` None: of the health path) and return the verdict once it is clear."""
         if part is None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.conf import LazySettings
 
-from monitoring import rollups, snapshots
+from monitoring import recorder, rollups, snapshots
 from monitoring.models import Service, ServiceHealth
 from monitoring.values import Answer, HttpRequest, ProcessState, ServiceSpec, Tree
 from tests.fakes.prober import HEALTHY
@@ -65,6 +65,7 @@ def fresh_process_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget what this process remembers between rounds, so that tests do not see each other."""
     rollups._tallies.clear()
     snapshots._kept.clear()
+    recorder._smoked.clear()
     monkeypatch.setattr(snapshots, "_last_id", 0)
     monkeypatch.setattr(rollups, "_flushed_at", float("inf"))
 
