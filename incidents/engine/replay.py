@@ -19,7 +19,7 @@ _MOMENT = re.compile(
     r"|[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$"
 )
 _TICKING = re.compile(
-    r"uptime|elapsed|latency|response_time|timestamp|(?:^|_)(?:ts|now|pid|took)$|_at$",
+    r"uptime|elapsed|latency|response_time|timestamp|(?:^|_)(?:ts|now|pid|took|ms)$|_at$",
     re.IGNORECASE,
 )
 _ABSENT = object()

@@ -152,7 +152,9 @@ def _check_proof(fix: Fix, reason: str, *, override: bool) -> None:
         if not reason.strip():
             raise Conflict("An override needs a reason; it goes on record.")
     elif fix.trial.passed is not True:
-        raise Conflict("The fix did not pass its trial; only a team lead may override that.")
+        raise Conflict(
+            f"The fix did not pass its trial ({fix.trial.reason}); only a team lead may override that."
+        )
     elif any(row.passed is False for row in fix.reviews.all()) or not safety_of(fix)[0]:
         raise Conflict("The safety review did not pass; only a team lead may override that.")
 

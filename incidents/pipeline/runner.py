@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from uuid import UUID
 
 from django.conf import settings
 from django.db import close_old_connections, connection, transaction
@@ -57,27 +58,31 @@ def run(incident_id: int, tools: Tools) -> bool:
     incident = Incident.objects.select_related("service").get(pk=incident_id)
     if not incident.take_lease(now=timezone.now(), seconds=settings.LEASE_SECONDS):
         return False
+    token = incident.lease
     with _kept_lease(incident):
         try:
             _take_steps(incident, tools)
         except LostLease as lost:
             log.info("Stopped: %s", lost)
-        except Exception:
-            _give_up(incident)
+        except (
+            Exception
+        ):  # whatever a step did not foresee: a person has to learn of it, then it is raised again
+            _give_up(incident, token)
             raise
     return True
 
 
 def _take_steps(incident: Incident, tools: Tools) -> None:
+    token = incident.lease
     for _ in range(MAX_STEPS):
-        if incident.step == Step.WAIT:
+        if incident.step == Step.WAIT or incident.lease != token:
             return
         if incident.taken_over_by_id and incident.status in BEFORE_DEPLOY:
             _hands_off(incident)
             return
         STEPS[Step(incident.step)](incident, tools)
         incident.refresh_from_db()
-    _give_up(incident)
+    _give_up(incident, token)
 
 
 def _hands_off(incident: Incident) -> None:
@@ -86,10 +91,10 @@ def _hands_off(incident: Incident) -> None:
         note(incident, "hands_off", "A person has this one: the agent stops here.")
 
 
-def _give_up(incident: Incident) -> None:
+def _give_up(incident: Incident, token: UUID | None) -> None:
     """Escalate an incident whose step failed in a way that no rule foresaw; a running change is left to resume."""
     incident.refresh_from_db()
-    if incident.status not in BEFORE_DEPLOY or incident.step == Step.WAIT:
+    if incident.lease != token or incident.status not in BEFORE_DEPLOY:
         return
     with transaction.atomic():
         failed = incident.step
@@ -112,9 +117,7 @@ def _kept_lease(incident: Incident) -> Iterator[None]:
     ours = Incident(pk=incident.pk, lease=incident.lease)
     period = settings.LEASE_SECONDS / 3
     keeper = threading.Thread(target=_renew, args=(ours, stop, period), daemon=True)
-    if (
-        not connection.in_atomic_block
-    ):  # inside a test's transaction another connection would see nothing
+    if not connection.in_atomic_block:  # another connection sees nothing of a test's transaction
         keeper.start()
     try:
         yield
@@ -122,7 +125,7 @@ def _kept_lease(incident: Incident) -> Iterator[None]:
         stop.set()
         if keeper.is_alive():
             keeper.join()
-        incident.drop_lease()
+        ours.drop_lease()
 
 
 def _renew(incident: Incident, stop: threading.Event, period: float) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from incidents.ports import Announcer, Diagnostician, FixWriter, SafetyReviewer, Sandbox
+from incidents.ports import Diagnostician, FixWriter, SafetyReviewer, Sandbox
 from monitoring.ports import TargetReader, TargetWriter
 from monitoring.values import ServiceSpec
 
@@ -21,7 +21,6 @@ class Tools:
     diagnosticians: tuple[Diagnostician, ...]
     fix_writers: tuple[FixWriter, ...]
     reviewers: tuple[SafetyReviewer, ...]
-    announcers: tuple[Announcer, ...]
     sandbox: Callable[[str], Sandbox]
     reader: Callable[[ServiceSpec], TargetReader]
     writer: Callable[[ServiceSpec], TargetWriter]
