@@ -75,7 +75,8 @@ def _basis(failure: Failure) -> tuple[str, ...]:
         case Symptom.NO_PROCESS | Symptom.REFUSED:
             return (family, failure.error_type)
         case Symptom.HTTP_ERROR:
-            place = "" if failure.error_type else route(failure.path)
+            named = failure.error_type and not failure.error_type.startswith("HTTP ")
+            place = "" if named else route(failure.path)
             return (family, failure.error_type, str(failure.status or ""), place)
         case Symptom.BAD_CONFIG:
             return (family, failure.error_type)

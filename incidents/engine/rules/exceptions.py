@@ -8,6 +8,7 @@ from incidents.engine.facts import Facts
 from incidents.engine.hunks import Hunk
 from incidents.engine.suspects import missing_names, ranked, takes_away
 from incidents.values import Category
+from monitoring.values import Symptom
 
 _AT_START = frozenset(
     {"SyntaxError", "IndentationError", "TabError", "ImportError", "ModuleNotFoundError"}
@@ -22,7 +23,8 @@ def at_start(facts: Facts) -> Cause | None:
     culprit = facts.culprit
     if culprit is None:
         return None
-    if culprit.trace.name not in _AT_START and not facts.process_is_gone:
+    on_the_way_up = facts.process_is_gone or facts.symptom == Symptom.REFUSED
+    if culprit.trace.name not in _AT_START and not on_the_way_up:
         return None
     return _cause(facts, culprit, Category.STARTUP, "The service cannot start")
 

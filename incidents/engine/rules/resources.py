@@ -8,6 +8,7 @@ from incidents.engine.causes import Cause
 from incidents.engine.culprits import Culprit, is_library
 from incidents.engine.facts import Facts
 from incidents.values import Category
+from monitoring.values import Symptom
 
 _DISK = re.compile(
     r"\[Errno (?:28|122)\]|No space left on device|ENOSPC|Disk quota exceeded|database or disk is full"
@@ -20,30 +21,17 @@ _PORT = re.compile(r"\[Errno (?:98|48|10048)\]|Address already in use|EADDRINUSE
 _PORT_DENIED = re.compile(
     r"\[Errno 13\] Permission denied.*|Cannot assign requested address|\[Errno 99\]"
 )
-_NO_ANSWER = frozenset(
-    {
-        "ConnectionRefusedError",
-        "ConnectionResetError",
-        "ConnectionAbortedError",
-        "TimeoutError",
-        "timeout",
-    }
-    | {"gaierror", "herror", "URLError", "RemoteDisconnected", "BrokenPipeError", "ConnectTimeout"}
-    | {
-        "ReadTimeout",
-        "ConnectionError",
-        "ConnectError",
-        "OperationalError",
-        "InterfaceError",
-        "SSLError",
-    }
-    | {
-        "SSLCertVerificationError",
-        "IncompleteRead",
-        "NoRouteToHost",
-        "ConnectTimeoutError",
-        "MaxRetryError",
-    }
+_NO_ANSWER = frozenset({
+    "ConnectionRefusedError", "ConnectionResetError", "ConnectionAbortedError", "ConnectionError", "ConnectError",
+    "TimeoutError", "timeout", "gaierror", "herror", "URLError", "RemoteDisconnected", "IncompleteRead",
+    "ConnectTimeout", "ReadTimeout", "ConnectTimeoutError", "ReadTimeoutError", "MaxRetryError", "NewConnectionError",
+    "SSLError", "SSLCertVerificationError",
+})  # fmt: skip
+# Database drivers use one type for a server that is away and for a mistake in a statement.
+_STORE_ERRORS = frozenset({"OperationalError", "InterfaceError"})
+_STORE_AWAY = re.compile(
+    r"connect|refused|time[d ]*out|unreachable|gone away|closed|locked|unable to open|starting up|too many clients",
+    re.IGNORECASE,
 )
 
 
@@ -97,7 +85,7 @@ def memory(facts: Facts) -> Cause | None:
 
 def taken_port(facts: Facts) -> Cause | None:
     """Return that the service cannot have its port."""
-    if not facts.process_is_gone:
+    if not facts.process_is_gone and facts.symptom != Symptom.REFUSED:
         return None
     if _PORT.search(facts.said):
         text = "The service cannot start: another process already listens on its port."
@@ -105,8 +93,14 @@ def taken_port(facts: Facts) -> Cause | None:
         text = "The service cannot start: it may not listen on its address or port."
     else:
         return None
+    file, line, _because = _blamed(facts.culprit)
     return Cause(
-        category=Category.RESOURCE, text=text, certainty=0.9, cites=("log", "process", "traceback")
+        category=Category.RESOURCE,
+        text=text,
+        certainty=0.9,
+        cites=("log", "process", "traceback"),
+        file=file,
+        line=line,
     )
 
 
@@ -116,9 +110,7 @@ def dependency(facts: Facts) -> Cause | None:
     Only when that line stands as it did when all was well: a changed address or time limit is a change of the code.
     """
     culprit = facts.culprit
-    if culprit is None or culprit.on_changed_line or culprit.trace.name not in _NO_ANSWER:
-        return None
-    if not _came_from_outside(culprit):
+    if culprit is None or culprit.on_changed_line or not _is_no_answer(culprit):
         return None
     asked = f" (asked at line {culprit.line} of {culprit.file})" if culprit.file else ""
     message = f": {culprit.trace.message}" if culprit.trace.message else ""
@@ -131,9 +123,13 @@ def dependency(facts: Facts) -> Cause | None:
     )
 
 
-def _came_from_outside(culprit: Culprit) -> bool:
-    last = culprit.trace.frames[-1] if culprit.trace.frames else None
-    return last is not None and (is_library(last.path) or not last.code.startswith("raise"))
+def _is_no_answer(culprit: Culprit) -> bool:
+    trace = culprit.trace
+    away = trace.name in _STORE_ERRORS and _STORE_AWAY.search(trace.message) is not None
+    last = trace.frames[-1] if trace.frames else None
+    if last is None or not (away or trace.name in _NO_ANSWER):
+        return False
+    return is_library(last.path) or not last.code.startswith("raise")
 
 
 def _blamed(culprit: Culprit | None) -> tuple[str, int | None, str]:

@@ -66,6 +66,8 @@ def test_different_causes_without_a_traceback_differ() -> None:
         Failure(symptom="http_error", status=500, path="/api/users"),
         Failure(symptom="http_error", status=503, path="/api/users"),
         Failure(symptom="http_error", status=500, error_type="KeyError"),
+        Failure(symptom="http_error", status=500, error_type="HTTP 500", path="/a"),
+        Failure(symptom="http_error", status=500, error_type="HTTP 500", path="/b"),
         Failure(symptom="subsystem", detail="'database' does not answer"),
         Failure(symptom="subsystem", detail="'payment' does not answer"),
         Failure(symptom="wrong_answer", detail="stock negative", path="/api/products"),

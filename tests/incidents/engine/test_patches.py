@@ -72,7 +72,7 @@ def test_reverting_some_hunks_keeps_all_other_edits(
     edits: list[str],
     data: st.DataObject,
     newline: str,
-    last_newline: bool,  # noqa: FBT001 - drawn
+    last_newline: bool,
 ) -> None:
     def text(active: set[int]) -> bytes:
         lines = []
