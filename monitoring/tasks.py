@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from monitoring import operations, rollups, snapshots
+from monitoring import configuration, operations, rollups, snapshots
 
 WINDOW_SECONDS = 1.3
 """How far ahead a tick claims: more than the second to the next one, so that what a tick takes to claim, and what beat
@@ -20,8 +20,10 @@ def probe_due() -> None:
 
 @shared_task
 def keep_last_known_good() -> None:
-    """Store the trees of services that are proven healthy."""
-    snapshots.keep_last_known_good(now=timezone.now())
+    """Store the trees of services that are proven healthy, and take up services that are new."""
+    now = timezone.now()
+    configuration.ensure_health(now=now)
+    snapshots.keep_last_known_good(now=now)
 
 
 @shared_task
