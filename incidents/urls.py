@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from django.urls import path
 
-from incidents.views import fragments, pages
+from incidents.views import deeds, fragments, pages
 
 app_name = "incidents"
 urlpatterns = [
     path("", pages.incident_list, name="list"),
     path("incidents/<int:pk>/", pages.incident, name="incident"),
+    path("incidents/<int:pk>/part/<slug:name>/", pages.part, name="part"),
+    path("incidents/<int:pk>/diff/", pages.diff, name="diff"),
+    path("incidents/<int:pk>/log/", pages.log, name="log"),
+    path("incidents/<int:pk>/log.txt", pages.log_file, name="log_file"),
+    path("incidents/<int:pk>/comments/", deeds.comment, name="comment"),
+    path("incidents/<int:pk>/do/<slug:name>/", deeds.deed, name="deed"),
     path("incidents/fragments/header/health/", fragments.header_health, name="header_health"),
     path("incidents/fragments/header/agent/", fragments.header_agent, name="header_agent"),
     path("incidents/fragments/header/bell/", fragments.header_bell, name="header_bell"),
+    path("incidents/fragments/of-service/<slug:slug>/", fragments.of_service, name="of_service"),
+    path("incidents/fragments/team-work/", fragments.team_work, name="team_work"),
 ]

@@ -7,9 +7,11 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from incidents.queries import shell
+from incidents.queries import listing, shell, work
 from teams.access import needs
 from teams.roles import Verb
+
+ROWS_OF_SERVICE = 10
 
 
 @never_cache
@@ -37,3 +39,22 @@ def header_bell(request: HttpRequest) -> HttpResponse:
     """Serve the bell with the person's own count."""
     context = {"unread": shell.unread(request.user.pk or 0), "refetch_url": request.path}
     return render(request, "components/bell.html", context)
+
+
+@never_cache
+@require_GET
+@needs(Verb.VIEW)
+def of_service(request: HttpRequest, slug: str) -> HttpResponse:
+    """Serve the last incidents of one service, for its page."""
+    wanted = listing.Wanted(service=slug)
+    found = listing.page(wanted)
+    context = {"rows": found["rows"][:ROWS_OF_SERVICE], "all_url": f"/{wanted.query(group='all')}"}
+    return render(request, "incidents/parts/of_service.html", context)
+
+
+@never_cache
+@require_GET
+@needs(Verb.VIEW)
+def team_work(request: HttpRequest) -> HttpResponse:
+    """Serve who has which open incident, for the team page."""
+    return render(request, "incidents/parts/team_work.html", {"people": work.by_person()})

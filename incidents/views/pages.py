@@ -2,26 +2,174 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
-from django.views.decorators.http import require_GET
+from typing import Any
+from urllib.parse import urlencode
 
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from incidents import access
+from incidents.forms import CommentForm, FilterForm
 from incidents.models import Incident
-from incidents.queries import incidents as reads
-from teams.access import needs
+from incidents.queries import change, evidence, listing, page, story
+from incidents.queries.body import body
+from incidents.values import Severity
+from incidents.views.person import person_of
+from teams.access import may, needs
 from teams.roles import Verb
 
 
-@require_GET
+@never_cache
+@require_safe
 @needs(Verb.VIEW)
 def incident_list(request: HttpRequest) -> HttpResponse:
-    """Show the incidents."""
-    return render(request, "incidents/list.html", {"incidents": reads.filtered()[:50]})
+    """Show the incidents: the whole page, or for HTMX the part that it asked for."""
+    wanted = _wanted(request)
+    target = request.headers.get("HX-Target", "")
+    context = _rows(request, wanted)
+    if request.headers.get("HX-Request") == "true" and target in {"incident-list", "incident-rows"}:
+        part = "list" if target == "incident-list" else "rows"
+        response = render(request, f"incidents/parts/{part}.html", context)
+        if part == "list":
+            response.headers["HX-Push-Url"] = f"/{wanted.query()}"  # without what is not filtered
+        return response
+    context |= {
+        "services": listing.services(),
+        "groups": listing.GROUPS,
+        "sorts": listing.SORTS,
+        "severities": [severity.value for severity in reversed(Severity)],
+    }
+    return render(request, "incidents/list.html", context)
 
 
-@require_GET
+def _wanted(request: HttpRequest) -> listing.Wanted:
+    """Return the filter in the address; a value that is none (an old link, a typing error) is left out."""
+    form = FilterForm(request.GET)
+    form.is_valid()
+    known = {name: value for name, value in form.cleaned_data.items() if value}
+    return listing.Wanted(**known)
+
+
+def _rows(request: HttpRequest, wanted: listing.Wanted) -> dict[str, Any]:
+    query = wanted.query()
+    seen = listing.newest()
+    live = {"page": "list", "seen": seen, "query": query.removeprefix("?")}
+    context = {
+        "wanted": wanted,
+        "refetch_url": f"/{query}",
+        "socket_url": f"/ws/?{urlencode({k: v for k, v in live.items() if v != ''})}",
+    }
+    if not wanted.is_default:
+        return context | {"page": listing.page(wanted)}
+    sections = listing.sections(person_of(request))
+    empty = not any(section["rows"] for section in sections)
+    return context | {
+        "sections": sections,
+        "teach": empty,
+        "demo": _demo_for(request) if empty else None,
+    }
+
+
+def _demo_for(request: HttpRequest) -> Any:
+    demo = listing.demo_service()
+    allowed = demo and may(request.user, Verb.INJECT_FAULT, service=demo.slug).allowed
+    return demo if allowed else None
+
+
+@never_cache
+@require_safe
 @needs(Verb.VIEW)
 def incident(request: HttpRequest, pk: int) -> HttpResponse:
     """Show one incident."""
-    row = get_object_or_404(Incident.objects.select_related("service"), pk=pk)
-    return render(request, "incidents/incident.html", {"incident": row})
+    loaded = loaded_or_404(pk)
+    split = request.GET.get("view") == "split"
+    context = {
+        **context_of(request, loaded),
+        "body": body(loaded, side_by_side=split),
+        **talk(loaded),
+    }
+    return render(request, "incidents/incident.html", context)
+
+
+PARTS = {
+    "head": "head",
+    "body": "body",
+    "decision": "decision",
+    "timeline": "timeline",
+    "comments": "comments",
+}
+
+
+@never_cache
+@require_safe
+@needs(Verb.VIEW)
+def part(request: HttpRequest, pk: int, name: str) -> HttpResponse:
+    """Serve one region of the incident page, as it reads itself again after a lost line."""
+    if name not in PARTS:
+        raise Http404
+    loaded = loaded_or_404(pk)
+    context = context_of(request, loaded)
+    if name == "body":
+        context["body"] = body(loaded)
+    if name in {"timeline", "comments"}:
+        context |= talk(loaded, whole="whole" in request.GET)
+    return render(request, f"incidents/parts/{PARTS[name]}.html", context)
+
+
+@never_cache
+@require_safe
+@needs(Verb.VIEW)
+def diff(request: HttpRequest, pk: int) -> HttpResponse:
+    """Serve the diff in the view that was asked for, the whole of it on demand."""
+    loaded = loaded_or_404(pk)
+    split = request.GET.get("view") == "split"
+    shown = change.change(loaded, side_by_side=split, whole="whole" in request.GET)
+    return render(request, "incidents/parts/diff.html", {"change": shown, "pk": pk})
+
+
+@never_cache
+@require_safe
+@needs(Verb.VIEW)
+def log(request: HttpRequest, pk: int) -> HttpResponse:
+    """Serve the whole log in groups of lines that the browser lays out only when they are seen."""
+    text = evidence.log_text(loaded_or_404(pk).evidence)
+    return render(request, "incidents/parts/log.html", {"groups": evidence.whole_log(text)})
+
+
+@never_cache
+@require_safe
+@needs(Verb.VIEW)
+def log_file(request: HttpRequest, pk: int) -> HttpResponse:
+    """Serve the log as a text file."""
+    text = evidence.log_text(loaded_or_404(pk).evidence)
+    response = HttpResponse(text, content_type="text/plain; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="incident-{pk}.log"'
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def loaded_or_404(pk: int) -> page.Loaded:
+    """Return the incident with its rows, or answer that it is not here."""
+    try:
+        return page.load(pk)
+    except Incident.DoesNotExist as error:
+        raise Http404(f"There is no incident {pk}.") from error
+
+
+def context_of(request: HttpRequest, loaded: page.Loaded) -> dict[str, Any]:
+    """Return what every part of the page needs: its head, and what this person may do."""
+    return {"head": page.head(loaded), "bar": access.decision(person_of(request), loaded)}
+
+
+def talk(loaded: page.Loaded, *, whole: bool = False) -> dict[str, Any]:
+    """Return discussion and timeline; of a long timeline the last part unless the whole is wanted."""
+    pk = loaded.incident.pk
+    entries = story.timeline(pk, last=None if whole else story.ENTRIES_SHOWN)
+    return {
+        "comments": story.comments(loaded.incident),
+        "comment_form": CommentForm(auto_id="comment-%s"),
+        "entries": entries,
+        "earlier": 0 if whole else story.count(pk) - len(entries),
+    }

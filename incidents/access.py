@@ -1,0 +1,126 @@
+"""What one person may do with one incident now: the buttons of its page, and the plain sentence for each refusal.
+
+The page only shows this. Every act is judged again, in its own transaction, by the pipeline function that carries it out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils import timezone
+
+from incidents.models import Decision, Fix
+from incidents.queries.page import Loaded
+from incidents.states import BEFORE_DEPLOY, ENDED, WAITING, Status
+from teams import access
+from teams.models import User
+from teams.roles import Verb
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deed:
+    """One thing to do: whether it fits the state (`shown`), whether this person may, and if not, why."""
+
+    shown: bool = False
+    allowed: bool = False
+    why: str = ""
+
+
+def named(loaded: Loaded) -> set[int]:
+    """Return the people whose page differs from that of others in their role."""
+    incident = loaded.incident
+    cause = incident.caused_by
+    ids = [incident.assignee_id, incident.taken_over_by_id, cause.actor_id if cause else None]
+    ids += [fix.proposer_id for fix in loaded.fixes]
+    return {person for person in ids if person}
+
+
+def decision(person: User, loaded: Loaded) -> dict[str, Any]:
+    """Return the decision bar for a person: one query for the rights, a few more to word a refusal."""
+    incident = loaded.incident
+    verbs = access.allowed_verbs(person, severity=incident.severity, service=incident.service.slug)
+    fix = loaded.fix if incident.status in WAITING else None
+    deeds = {"approve": _approve(person, loaded, verbs)}
+    for name, verb, shown in _others(person, loaded):
+        deeds[name] = Deed(shown=shown and verb in verbs, allowed=verb in verbs)
+    return {
+        "fix_digest": fix.digest if fix else "",
+        "deeds": deeds,
+        "more": any(deeds[name].shown for name in deeds if name not in {"approve", "reject"}),
+        "may_comment": Verb.COMMENT in verbs,
+        "may_choose": Verb.CHOOSE_CANDIDATE in verbs and incident.status in WAITING,
+        "people": _assignable() if deeds["assign"].shown else [],
+    }
+
+
+def _others(person: User, loaded: Loaded) -> list[tuple[str, Verb, bool]]:
+    """Return (name, verb, does it fit the state) of all but the approval."""
+    incident = loaded.incident
+    waits = incident.status in WAITING
+    early = incident.status in BEFORE_DEPLOY
+    taken = incident.taken_over_by_id
+    return [
+        ("reject", Verb.REJECT, waits),
+        ("request_changes", Verb.REQUEST_CHANGES, waits),
+        ("override", Verb.OVERRIDE, waits and bool(loaded.fix) and bool(_lacks_proof(loaded))),
+        ("acknowledge", Verb.ACKNOWLEDGE, early and not incident.acknowledged_at),
+        ("take_over", Verb.TAKE_OVER, early and not taken),
+        ("hand_back", Verb.TAKE_OVER, early and bool(taken)),
+        ("assign", Verb.ASSIGN, incident.status not in ENDED),
+        ("close", Verb.RESOLVE, early or incident.status == Status.REJECTED),
+        ("reopen", Verb.REOPEN, incident.status in ENDED),
+    ]
+
+
+def _approve(person: User, loaded: Loaded, verbs: set[str]) -> Deed:
+    incident, fix = loaded.incident, loaded.fix
+    if incident.status not in WAITING or fix is None:
+        return Deed()
+    if Verb.APPROVE not in verbs:
+        ruling = access.may(
+            person, Verb.APPROVE, severity=incident.severity, service=incident.service.slug
+        )
+        return Deed(shown=True, why=_sentence(ruling.reason))
+    why = _own_doing(person, loaded, fix) or _lacks_proof(loaded) or _unasked(loaded, fix)
+    return Deed(shown=True, allowed=not why, why=why)
+
+
+def _own_doing(person: User, loaded: Loaded, fix: Fix) -> str:
+    cause = loaded.incident.caused_by
+    if fix.proposer_id == person.pk:
+        return "Nobody approves their own proposal; ask a colleague."
+    if cause and cause.actor_id == person.pk and not loaded.incident.service.is_demo:
+        return "You injected this fault; a person who did not cause it has to approve."
+    return ""
+
+
+def _lacks_proof(loaded: Loaded) -> str:
+    """Return why the fix is not proven, or an empty text."""
+    if loaded.trial is None or loaded.trial.passed is not True:
+        return "The fix did not pass its trial; only a team lead may override that."
+    if not any(row.passed for row in loaded.reviews) or any(
+        row.passed is False for row in loaded.reviews
+    ):
+        return "The safety review did not pass; only a team lead may override that."
+    return ""
+
+
+def _unasked(loaded: Loaded, fix: Fix) -> str:
+    kinds = {Decision.Kind.ASK, Decision.Kind.ESCALATE}
+    asked = [row for row in loaded.decisions if row.kind in kinds and row.fix_id == fix.pk]
+    valid = [row for row in asked if row.voided_at is None]
+    if not valid:
+        return "Nobody was asked about this fix."
+    expires = valid[-1].expires_at
+    if expires and expires < timezone.now():
+        return "The question has expired; request changes to have it looked at again."
+    return ""
+
+
+def _sentence(reason: str) -> str:
+    return f"{reason[:1].upper()}{reason[1:]}."
+
+
+def _assignable() -> list[User]:
+    return [person for person in User.objects.filter(is_active=True) if person.is_admitted]

@@ -1,0 +1,181 @@
+"""Everything of one incident for its page: rows at a constant number of queries, then values for the templates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Max
+
+from incidents.models import (
+    Decision,
+    Deployment,
+    Diagnosis,
+    Evidence,
+    Fix,
+    Incident,
+    SafetyReview,
+    TimelineEntry,
+    Trial,
+)
+from incidents.queries import flow
+from incidents.queries.links import line_url
+from incidents.queries.words import between
+from incidents.states import ENDED, WORKING, Status, Step
+
+RELATED = ("service", "assignee", "taken_over_by", "acknowledged_by", "caused_by")
+DOES_NOW = {
+    Step.COLLECT: "The agent is collecting evidence",
+    Step.DIAGNOSE: "The agent is looking for the cause",
+    Step.PROPOSE: "The agent is writing a fix",
+    Step.TRIAL: "The agent is trying the fix in an isolated copy",
+    Step.REVIEW: "The fix is being reviewed for safety",
+    Step.DECIDE: "The rules decide who lets the fix go live",
+    Step.DEPLOY: "The agent is deploying the fix",
+    Step.VERIFY: "The agent is checking that the service is healthy again",
+}
+ENDED_WORDS = {
+    Status.RESOLVED: "Resolved",
+    Status.RECOVERED: "Healthy again without us",
+    Status.REJECTED: "The fix was rejected; the service may still be failing",
+    Status.CLOSED: "Closed by a person",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """The rows of an incident's present attempt. `seen` is the newest timeline entry that was there before."""
+
+    incident: Incident
+    seen: int
+    evidence: Evidence | None
+    diagnosis: Diagnosis | None
+    fixes: list[Fix]
+    decisions: list[Decision]
+    deployments: list[Deployment]
+
+    @property
+    def fix(self) -> Fix | None:
+        """Return the fix that is or was up for decision, else the best candidate."""
+        by_id = {fix.pk: fix for fix in self.fixes}
+        decided = [by_id[d.fix_id] for d in reversed(self.decisions) if d.fix_id in by_id]
+        chosen = [fix for fix in self.fixes if fix.state == Fix.State.CHOSEN]
+        usable = [fix for fix in self.fixes if fix.state == Fix.State.CANDIDATE]
+        return next(iter([*chosen, *decided, *usable]), None)
+
+    @property
+    def trial(self) -> Trial | None:
+        """Return the receipt of that fix."""
+        return getattr(self.fix, "trial", None)
+
+    @property
+    def reviews(self) -> list[SafetyReview]:
+        """Return the safety reviews of that fix."""
+        return list(self.fix.reviews.all()) if self.fix else []
+
+    @property
+    def decision(self) -> Decision | None:
+        """Return the rules' last ruling."""
+        return next((row for row in reversed(self.decisions) if row.terms), None)
+
+    @property
+    def deployment(self) -> Deployment | None:
+        """Return the last deployment of the present attempt."""
+        mine = {fix.pk for fix in self.fixes}
+        return next((row for row in reversed(self.deployments) if row.fix_id in mine), None)
+
+
+def load(pk: int) -> Loaded:
+    """Read an incident; raise `Incident.DoesNotExist`. Eight queries.
+
+    The newest timeline entry is read first: what is shown may be newer than `seen` says, and never older.
+    """
+    seen = TimelineEntry.objects.filter(incident_id=pk).aggregate(last=Max("id"))["last"] or 0
+    incident = Incident.objects.select_related(*RELATED).get(pk=pk)
+    at: dict[str, Any] = {"incident": incident, "attempt": incident.attempt}
+    fixes = Fix.objects.filter(**at).select_related("trial", "proposer").prefetch_related("reviews")
+    decisions = incident.decisions.filter(attempt=incident.attempt).select_related("actor")
+    deployments = incident.deployments.select_related("decision__actor").order_by("id")
+    return Loaded(
+        incident=incident,
+        seen=seen,
+        evidence=Evidence.objects.filter(**at).first(),
+        diagnosis=Diagnosis.objects.filter(**at).first(),
+        fixes=list(fixes),
+        decisions=list(decisions),
+        deployments=list(deployments),
+    )
+
+
+def head(loaded: Loaded) -> dict[str, Any]:
+    """Return what the top of the page says: what, how bad, since when, who, what is asked."""
+    incident = loaded.incident
+    since = incident.failed_since or incident.detected_at
+    return {
+        "incident": incident,
+        "version": loaded.seen,
+        "since": since,
+        "lasted": between(since, incident.ended_at),
+        "asked": asked(loaded),
+        "asked_tone": _asked_tone(incident),
+        "steps": flow.steps(loaded),
+    }
+
+
+def asked(loaded: Loaded) -> str:
+    """Return in one sentence what happens now or what is asked of whom."""
+    incident = loaded.incident
+    if incident.taken_over_by and incident.status not in ENDED:
+        return f"{incident.taken_over_by} has it; the agent's hands are off."
+    if incident.waits_for:
+        return incident.waits_for
+    if incident.status in ENDED:
+        by_itself = " without a person" if incident.auto_resolved else ""
+        return f"{ENDED_WORDS[Status(incident.status)]}{by_itself}."
+    return f"{DOES_NOW.get(Step(incident.step), 'The agent is at work')}."
+
+
+def _asked_tone(incident: Incident) -> str:
+    if incident.status in WORKING:
+        return "info"
+    good = {Status.RESOLVED, Status.RECOVERED}
+    if incident.status in ENDED:
+        return "ok" if incident.status in good else "warn"
+    return "ask"
+
+
+def cause(loaded: Loaded) -> dict[str, Any]:
+    """Return the root cause in one sentence, then in plain English, with the measured impact."""
+    diagnosis, incident = loaded.diagnosis, loaded.incident
+    measured = _impact(loaded)
+    if diagnosis is None:
+        return {"diagnosis": None, "impact": measured}
+    place = diagnosis.file and f"{diagnosis.file}, line {diagnosis.line}"
+    return {
+        "diagnosis": diagnosis,
+        "place": place if diagnosis.line else diagnosis.file,
+        "place_url": line_url(incident.service, diagnosis.file, diagnosis.line),
+        "author": diagnosis.author,
+        "certainty": f"{diagnosis.certainty:.0%}",
+        "impact": measured,
+    }
+
+
+def _impact(loaded: Loaded) -> list[tuple[str, str]]:
+    """Return measured numbers only, in words."""
+    incident = loaded.incident
+    raw: Mapping[str, Any] = loaded.diagnosis.impact if loaded.diagnosis else {}
+    probes, failed = raw.get("probes"), raw.get("failed_probes")
+    failure = incident.failure or {}
+    facts = [
+        ("Failing", f"{failure.get('method', '')} {failure.get('path', '')}".strip()),
+        ("Seen as", str(failure.get("error_type") or failure.get("symptom", "")).replace("_", " ")),
+        ("Checks that failed", f"{failed} of {probes} in ten minutes" if probes else ""),
+        ("Seen again", f"{incident.joined} times" if incident.joined else ""),
+        ("Reopened", f"{incident.reopened} times" if incident.reopened else ""),
+        ("Category", incident.category.replace("_", " ")),
+    ]
+    known = {"since", "probes", "failed_probes"}
+    facts += [(k.replace("_", " ").capitalize(), str(v)) for k, v in raw.items() if k not in known]
+    return [(name, value) for name, value in facts if value]

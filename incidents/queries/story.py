@@ -1,0 +1,82 @@
+"""What happened and what people said, in order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from incidents.models import Comment, Incident, TimelineEntry
+from incidents.queries.words import duration
+
+ENTRIES_SHOWN = 100
+KIND_ICONS = {
+    "detected": ("detect", "warn"),
+    "joined": ("detect", "warn"),
+    "evidence": ("file", ""),
+    "diagnosed": ("diagnose", "info"),
+    "proposed": ("fix", "info"),
+    "testing": ("prove", ""),
+    "tried": ("prove", "info"),
+    "reviewed": ("review", "info"),
+    "decided": ("hand", "ask"),
+    "approve": ("check", "ok"),
+    "override": ("warning", "warn"),
+    "reject": ("reject", "danger"),
+    "request_changes": ("edit", "warn"),
+    "deploying": ("deploy", "info"),
+    "deployed": ("deploy", "info"),
+    "verified": ("verify", "ok"),
+    "settled": ("verify", "ok"),
+    "recovered": ("recover", "ok"),
+    "undone": ("undo", "danger"),
+    "not_healthy": ("warning", "danger"),
+    "deploy_failed": ("warning", "danger"),
+    "relapse": ("warning", "danger"),
+    "voided": ("warning", "warn"),
+    "no_fix": ("escalate", "warn"),
+    "comment": ("comment", ""),
+    "fallback": ("info", "warn"),
+    "refused": ("x", "warn"),
+    "reported": ("reports", ""),
+    "reopened": ("undo", "warn"),
+    "taken_over": ("user", "ask"),
+    "handed_back": ("agent", "info"),
+    "assigned": ("user", ""),
+    "acknowledged": ("check", ""),
+    "closed": ("archive", ""),
+}
+
+
+def comments(incident: Incident) -> list[Comment]:
+    """Return the discussion in order; one query."""
+    return list(incident.comments.select_related("author").order_by("id"))
+
+
+def timeline(incident_id: int, *, after: int = 0, last: int | None = None) -> list[dict[str, Any]]:
+    """Return timeline entries in order: those after an id, or the last so many; one query."""
+    rows = TimelineEntry.objects.filter(incident_id=incident_id, id__gt=after).order_by("-id")
+    return [entry(row) for row in reversed(rows[:last] if last else rows)]
+
+
+def entry(row: TimelineEntry) -> dict[str, Any]:
+    """Return one timeline entry in the shape that components/timeline_entry.html documents."""
+    icon, tone = KIND_ICONS.get(row.kind, ("clock", ""))
+    took = "" if row.duration_ms is None else f"took {duration(row.duration_ms / 1000)}"
+    return {
+        "id": row.pk,
+        "at": row.at,
+        "icon": icon,
+        "tone": tone,
+        "actor": row.actor,
+        "text": _without_actor(row.text, row.actor),
+        "detail": took,
+    }
+
+
+def _without_actor(text: str, actor: str) -> str:
+    """Return the text without the name that stands before it in bold anyway."""
+    return text.removeprefix(f"{actor} ")
+
+
+def count(incident_id: int) -> int:
+    """Return how many entries the timeline has; one query."""
+    return TimelineEntry.objects.filter(incident_id=incident_id).count()
