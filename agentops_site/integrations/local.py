@@ -1,0 +1,227 @@
+"""The local runtime: a service as a process on this machine, under its keeper."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from errno import EADDRINUSE
+from pathlib import Path
+from signal import SIGKILL
+
+from django.conf import settings
+
+from agentops_site.integrations import local_files, local_process
+from agentops_site.integrations.http_probe import CurlProber
+from monitoring.keeper import state as kept
+from monitoring.keeper.child import Spec
+from monitoring.keeper.client import KeeperClient, KeeperError
+from monitoring.keeper.identity import is_same
+from monitoring.keeper.log import rotated
+from monitoring.ports import Call, TargetError
+from monitoring.values import Answer, HttpRequest, ProcessState, ServiceSpec, Tree
+
+MAX_ANSWER_BYTES = 1_000_000
+_PYTHON = {"python", "python3"}
+_NOTICE_SECONDS = 0.25
+_PORT_SECONDS = 0.5
+_KILL_SECONDS = 1.0
+_LOCAL_HOSTS = {"127.0.0.1", "localhost", "::1", "0.0.0.0", "::"}  # noqa: S104 - compared, not bound
+
+
+class LocalRuntime:
+    """Implements TargetReader and TargetWriter for `runtime="local"`."""
+
+    def __init__(self) -> None:
+        self._prober = CurlProber()
+
+    def process(self, spec: ServiceSpec) -> ProcessState:
+        """Return the keeper's knowledge, checked against the process itself, with the kernel's figures."""
+        client = _client(spec)
+        state = _settled(client)
+        shown = ProcessState(
+            phase=_phase(client, state),
+            pid=state.pid,
+            started_at=state.started_at,
+            exit_code=state.exit_code,
+            signal=state.signal,
+            generation=state.generation,
+        )
+        return local_process.measured(shown) if shown.phase == kept.RUNNING else shown
+
+    def read_tree(self, spec: ServiceSpec) -> Tree:
+        """Return the editable files (see `local_files.read_tree`)."""
+        return local_files.read_tree(spec)
+
+    def read_log(self, spec: ServiceSpec, max_bytes: int) -> bytes:
+        """Return the log's last bytes, also when it has just been rotated; empty when there is none."""
+        parts: list[bytes] = []
+        wanted = max_bytes
+        for path in rotated(_client(spec).log):
+            part = _tail(path, wanted)
+            parts.append(part)
+            wanted -= len(part)
+            if wanted <= 0:
+                break
+        return b"".join(reversed(parts))
+
+    def request(self, spec: ServiceSpec, request: HttpRequest, timeout: float) -> Answer:
+        """Send one request; at most 1 MB of the answer is taken and `timeout` is for all of it."""
+        answers: list[Answer] = []
+        call = Call(
+            key=spec.id,
+            base_url=spec.base_url,
+            request=request,
+            timeout=timeout,
+            max_bytes=MAX_ANSWER_BYTES,
+        )
+        self._prober.ask([call], lambda _call, answer: answers.append(answer))
+        return answers[0]
+
+    def stack(self, spec: ServiceSpec) -> str:
+        """Return the stacks of all threads, or why they cannot be had."""
+        state = self.process(spec)
+        if state.phase != kept.RUNNING or state.pid is None:
+            return f"No stacks: the process is {state.phase}."
+        return local_process.stacks(state.pid)
+
+    def write(self, spec: ServiceSpec, files: Mapping[str, bytes | None]) -> None:
+        """Write all files or none (see `local_files.write_files`)."""
+        with _ordered(spec):
+            local_files.write_files(spec, files)
+
+    def start(self, spec: ServiceSpec) -> ProcessState:
+        """Start the service unless it runs; refuse, with the reason, what cannot work."""
+        with _ordered(spec) as client:
+            if not client.service_lives(client.state()):
+                _start(client, spec)
+        return self.process(spec)
+
+    def stop(self, spec: ServiceSpec) -> ProcessState:
+        """Stop the service as planned."""
+        with _ordered(spec) as client:
+            client.stop()
+        return self.process(spec)
+
+    def restart(self, spec: ServiceSpec) -> ProcessState:
+        """Stop it as planned if it runs, and start it with the present command and environment."""
+        with _ordered(spec) as client:
+            _start(client, spec)
+        return self.process(spec)
+
+    def kill(self, spec: ServiceSpec, signal: int) -> None:
+        """Signal the process itself, unmarked: its keeper will see an accident."""
+        state = _client(spec).state()
+        if not is_same(state.pid, state.pid_mark) or state.pid is None:
+            raise TargetError(f"{spec.slug}: there is no running process to signal.")
+        try:
+            os.kill(state.pid, signal)
+        except OSError as error:
+            raise TargetError(f"{spec.slug}: process {state.pid}: {error.strerror}.") from error
+        if signal == SIGKILL:
+            _await_end(_client(spec))
+
+
+def _client(spec: ServiceSpec) -> KeeperClient:
+    return KeeperClient(settings.DATA_DIR, spec.slug)
+
+
+@contextlib.contextmanager
+def _ordered(spec: ServiceSpec) -> Iterator[KeeperClient]:
+    client = _client(spec)
+    try:
+        with client.alone():
+            yield client
+    except KeeperError as error:
+        raise TargetError(f"{spec.slug}: {error}.") from error
+
+
+def _settled(client: KeeperClient) -> kept.State:
+    """Return the state, giving a living keeper a moment to write down an end that we saw before it did."""
+    limit = time.monotonic() + _NOTICE_SECONDS
+    while True:
+        state = client.state()
+        ended = state.phase == kept.RUNNING and not client.service_lives(state)
+        if not ended or not client.keeper_lives(state) or time.monotonic() > limit:
+            return state
+        time.sleep(0.002)
+
+
+def _await_end(client: KeeperClient) -> None:
+    """Wait until SIGKILL has worked: a start right after it would take the dying process for a running one."""
+    limit = time.monotonic() + _KILL_SECONDS
+    while client.service_lives(client.state()) and time.monotonic() < limit:
+        time.sleep(0.002)
+
+
+def _phase(client: KeeperClient, state: kept.State) -> str:
+    if state.phase == kept.RUNNING and not client.service_lives(state):
+        return kept.STOPPED if state.planned else kept.EXITED
+    return state.phase
+
+
+def _start(client: KeeperClient, spec: ServiceSpec) -> None:
+    program = _program(spec)
+    if not client.service_lives(client.state()):
+        _check_port(spec)
+    state = client.start(program)
+    if state.error:
+        raise TargetError(f"{spec.slug}: {state.error}.", permanent=True)
+
+
+def _program(spec: ServiceSpec) -> Spec:
+    """Return what the keeper runs. Raises TargetError for a missing directory or command."""
+    with local_files.opened_directory(spec):
+        pass
+    if not spec.command:
+        raise TargetError(f"{spec.slug}: it has no start command.", permanent=True)
+    words = [word.replace("{port}", str(spec.port)) for word in spec.command]
+    words[0] = sys.executable if words[0] in _PYTHON else _found(spec, words[0])
+    # Unbuffered, because lines that wait in a buffer are missing exactly when a crash is looked into.
+    environment = {"PYTHONUNBUFFERED": "1", "PORT": str(spec.port), **spec.environment}
+    return Spec(command=words, directory=spec.directory, environment=environment)
+
+
+def _found(spec: ServiceSpec, word: str) -> str:
+    path = str(Path(spec.directory, word)) if "/" in word else shutil.which(word)
+    if path is None or not os.access(path, os.X_OK):
+        message = f"{spec.slug}: command {word!r} was not found or cannot be executed."
+        raise TargetError(message, permanent=True)
+    return path
+
+
+def _check_port(spec: ServiceSpec) -> None:
+    """Raise TargetError when somebody else has the port; a process that is just ending gets a moment."""
+    if spec.host not in _LOCAL_HOSTS:
+        return
+    limit = time.monotonic() + _PORT_SECONDS
+    while not _free(spec.host, spec.port):
+        if time.monotonic() > limit:
+            holder = local_process.port_holder(spec.host, spec.port)
+            raise TargetError(f"{spec.slug}: port {spec.port} is taken by {holder}.")
+        time.sleep(0.02)
+
+
+def _free(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # TIME_WAIT is no holder
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return error.errno != EADDRINUSE
+    return True
+
+
+def _tail(path: Path, wanted: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - wanted))
+            return file.read(max(0, wanted))
+    except OSError:
+        return b""
