@@ -1,0 +1,147 @@
+"""The shelf: the catalogue from the shop, or from its last good answer, which then says so."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
+
+from django.utils import timezone
+
+from shop import goods, target
+from shop.goods import BadAnswer, Product
+from shop.models import LastGood
+
+PRODUCTS = "/api/products"
+SETTINGS = "/api/config"
+KEEP_EVERY_SECONDS = 10.0
+_kept: dict[
+    str, tuple[str, float]
+] = {}  # name -> digest and moment, so that few reads cost a write
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shelf:
+    """Products to show. `stale_since` is the moment of the last good answer while the shop is away."""
+
+    products: list[Product]
+    categories: list[str]
+    stale_since: datetime | None = None
+    is_empty_handed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """One product (None: there is no such product) with what goes with it."""
+
+    product: Product | None
+    also: list[Product]
+    stale_since: datetime | None = None
+
+
+def catalogue(*, category: str = "", words: str = "", sort: str = "featured") -> Shelf:
+    """Return the products asked for, by one request to the shop."""
+    is_whole = not category and not words and sort == "featured"
+    asked = {"category": category, "q": words, "sort": sort}
+    path = PRODUCTS if is_whole else f"{PRODUCTS}?{urlencode(asked)}"
+    reply = target.read(path)
+    found = _parsed(reply, goods.products)
+    if found is None:
+        return _from_last_good(category=category, words=words, sort=sort)
+    if is_whole:
+        _keep(PRODUCTS, reply.body)
+        return Shelf(products=found, categories=goods.categories(found))
+    return Shelf(products=found, categories=goods.categories(everything() or found))
+
+
+def everything() -> list[Product]:
+    """Return all products of the last good answer, without asking the shop."""
+    row = LastGood.objects.filter(name=PRODUCTS).first()
+    return goods.products(row.body) if row else []
+
+
+def find(product_id: str) -> Found:
+    """Return one product, by one request to the shop."""
+    reply = target.read(f"{PRODUCTS}/{quote(product_id, safe='')}")
+    if reply.status == 404 and reply.error.get("type") == "NotFoundError":
+        return Found(product=None, also=[])
+    found = _parsed(reply, lambda body: goods.product(body, body.get("currency", "")))
+    if found is None or found.id != product_id:
+        return _find_in_last_good(product_id)
+    return Found(product=found, also=_recommended(reply.body))
+
+
+def settings() -> dict[str, Any]:
+    """Return the shop's public settings (tax rates, shipping, features); the last good ones when it is away."""
+    reply = target.read(SETTINGS)
+    if reply.is_good and isinstance(reply.body.get("settings"), dict):
+        _keep(SETTINGS, reply.body["settings"])
+        return dict(reply.body["settings"])
+    return known_settings()
+
+
+def known_settings() -> dict[str, Any]:
+    """Return the last good settings, without asking the shop; {} when there never were any."""
+    row = LastGood.objects.filter(name=SETTINGS).first()
+    return dict(row.body) if row else {}
+
+
+def refill() -> None:
+    """Read catalogue and settings once, so that there is a last good answer before it is needed."""
+    catalogue()
+    settings()
+
+
+def _parsed(reply: target.Reply, parse: Callable[[Any], T]) -> T | None:
+    if not reply.is_good:
+        return None
+    try:
+        return parse(reply.body)
+    except BadAnswer:
+        return None
+
+
+def _from_last_good(*, category: str, words: str, sort: str) -> Shelf:
+    row = LastGood.objects.filter(name=PRODUCTS).first()
+    if row is None:
+        return Shelf(products=[], categories=[], is_empty_handed=True)
+    whole = goods.products(row.body)
+    return Shelf(
+        products=goods.chosen(whole, category=category, words=words, sort=sort),
+        categories=goods.categories(whole),
+        stale_since=row.fetched_at,
+    )
+
+
+def _find_in_last_good(product_id: str) -> Found:
+    row = LastGood.objects.filter(name=PRODUCTS).first()
+    whole = goods.products(row.body) if row else []
+    found = next((one for one in whole if one.id == product_id), None)
+    also = [one for one in whole if found and one.category == found.category and one != found]
+    return Found(
+        product=found, also=also[:4], stale_since=row.fetched_at if row else timezone.now()
+    )
+
+
+def _recommended(body: dict[str, Any]) -> list[Product]:
+    """Return what the shop recommends; a list that cannot be read costs only itself."""
+    listed = body.get("recommendations")
+    try:
+        return goods.products({"items": listed, "currency": body.get("currency", "")})
+    except BadAnswer:
+        return []
+
+
+def _keep(name: str, body: Any) -> None:
+    digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+    known, at = _kept.get(name, ("", 0.0))
+    if known == digest and time.monotonic() - at < KEEP_EVERY_SECONDS:
+        return
+    _kept[name] = (digest, time.monotonic())
+    LastGood.keep(name, body, timezone.now())

@@ -1,0 +1,3 @@
+"""The storefront's pages."""
+
+from __future__ import annotations
