@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
-import sys
 import time
 from pathlib import Path
 
 from django.conf import settings
 
 from agentops_site.integrations.isolation import folders
-from agentops_site.integrations.isolation.cage import Launch, Limits
 from agentops_site.integrations.isolation.data_copy import CopyError, Data, copy
 from agentops_site.integrations.isolation.http_over import Bounds, exchange, failure_of
 from agentops_site.integrations.isolation.levels import Level
+from agentops_site.integrations.isolation.preparation import free_port, launch_of, marks, write_tree
 from agentops_site.integrations.isolation.probe import best_level
 from agentops_site.integrations.isolation.process import (
     Exit,
@@ -23,17 +20,14 @@ from agentops_site.integrations.isolation.process import (
     describe,
     launch,
 )
-from agentops_site.integrations.isolation.relocate import StillLive, leads_into, relocate, relocated
+from agentops_site.integrations.isolation.relocate import StillLive
 from incidents.ports import Box, SandboxError
 from incidents.values import BoxPlan, BoxUsage, StartUp
-from monitoring.globs import matches, safe_relative
+from monitoring.globs import matches
 from monitoring.values import Answer, HttpRequest
 
 _POLL_SECONDS = 0.01
 _LOG_TAIL_BYTES = 16_000
-_PYTHONS = {"python", "python3"}
-
-Marks = dict[str, tuple[int, int]]
 
 
 class LocalSandbox:
@@ -55,7 +49,7 @@ class LocalSandbox:
         folders.sweep(self.base)
         folder = folders.make(self.base, level)
         try:
-            _write_tree(plan, folder.work)
+            write_tree(plan, folder.work)
             digest = self._copy_data(plan, folder.work)
             return LocalBox(plan, folder, level, digest)
         except (CopyError, StillLive, OSError) as error:
@@ -83,14 +77,14 @@ class LocalBox:
 
     def __init__(self, plan: BoxPlan, folder: folders.Folder, level: Level, digest: str) -> None:
         self.plan = plan
-        self.port = _free_port()
+        self.port = free_port()
         self.isolation = describe(level, dropped=True)
         self._folder = folder
         self._level = level
         self._digest = digest
-        self._launch = _launch_of(plan, folder, self.port)
+        self._launch = launch_of(plan, folder, self.port)
         self._process: Process | None = None
-        self._before = _marks(folder.work)
+        self._before = marks(folder.work)
         self._used: BoxUsage | None = None
 
     def start(self) -> StartUp:
@@ -147,7 +141,7 @@ class LocalBox:
         return self._used
 
     def _written(self) -> tuple[str, ...]:
-        after = _marks(self._folder.work)
+        after = marks(self._folder.work)
         changed = {
             name
             for name in after.keys() | self._before.keys()
@@ -168,63 +162,3 @@ class LocalBox:
             size = log.seek(0, 2)
             log.seek(max(size - _LOG_TAIL_BYTES, 0))
             return log.read().decode(errors="replace")
-
-
-def _write_tree(plan: BoxPlan, work: Path) -> None:
-    for name, content in plan.tree.items():
-        if not safe_relative(name):
-            raise SandboxError(
-                f"no trial copy: {name!r} is not a path below the service", permanent=True
-            )
-        path = work / name
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.write_bytes(content)
-        path.chmod(0o700 if content.startswith(b"#!") else 0o600)
-
-
-def _launch_of(plan: BoxPlan, folder: folders.Folder, port: int) -> Launch:
-    live = Path(plan.data_from) if plan.data_from else folder.work
-    command = tuple(
-        relocate(part.replace("{port}", str(port)), live, folder.work) for part in plan.command
-    )
-    for part in command[1:]:
-        if plan.data_from and leads_into(part, live, folder.work):
-            raise StillLive(f"the start command points into the live service: {part!r}")
-    runtime = Path(plan.runtime_directory) if plan.runtime_directory else None
-    return Launch(
-        command=(_program(command[0], runtime), *command[1:]),
-        workdir=folder.work,
-        scratch=folder.scratch,
-        log=folder.log,
-        port=port,
-        environment=relocated(plan.environment, live, folder.work)
-        if plan.data_from
-        else plan.environment,
-        limits=Limits(
-            wall_seconds=plan.wall_seconds,
-            cpu_seconds=int(plan.wall_seconds) + 1,
-            memory_bytes=plan.memory_bytes,
-        ),
-        readable=(runtime,) if runtime else (),
-    )
-
-
-def _program(name: str, runtime: Path | None) -> str:
-    if runtime and (runtime / "bin" / name).exists():
-        return str(runtime / "bin" / name)
-    return sys.executable if name in _PYTHONS else shutil.which(name) or name
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _marks(top: Path) -> Marks:
-    found = (
-        (path, path.lstat()) for path in top.rglob("*") if path.is_symlink() or not path.is_dir()
-    )
-    return {
-        path.relative_to(top).as_posix(): (stat.st_size, stat.st_mtime_ns) for path, stat in found
-    }

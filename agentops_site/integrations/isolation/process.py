@@ -117,9 +117,11 @@ class Process:
             subprocess.TimeoutExpired
         ):  # a warden that was itself stopped or killed by what it guards
             with suppress(psutil.NoSuchProcess):
-                for child in psutil.Process(self.pid).children(recursive=True):
+                children = psutil.Process(self.pid).children(recursive=True)
+                for child in children:
                     with suppress(psutil.NoSuchProcess):
                         child.kill()
+                psutil.wait_procs(children, timeout=2.0)
             self._outer.kill()
             self._outer.wait()
 

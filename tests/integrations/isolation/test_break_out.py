@@ -62,7 +62,10 @@ def test_it_cannot_list_the_project(attempt: Attempt, level: Level) -> None:
 
 def test_it_cannot_write_outside(attempt: Attempt, level: Level, tmp_path: Path) -> None:
     result = attempt("write_file", tmp_path / "outside")
-    judge(result, level)
+    if level is not Level.NAMESPACES or not tmp_path.is_relative_to("/tmp"):  # noqa: S108
+        judge(
+            result, level
+        )  # in namespaces /tmp is the box's own: it may write there, and nobody sees it
     assert (tmp_path / "outside").exists() is (level is Level.RLIMITS)
 
 

@@ -1,0 +1,3 @@
+"""Tests of the built-in safety review."""
+
+from __future__ import annotations
