@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -118,15 +119,10 @@ def _shown(value: Any) -> str:
 
 def _values(path: str, data: bytes) -> dict[str, Any] | None:
     try:
-        document = _parsed(path, data)
+        found = dict(islice(_flat("", _parsed(path, data)), MAX_VALUES + 1))
     except (ValueError, RecursionError, configparser.Error):
         return None
-    found: dict[str, Any] = {}
-    for key, value in _flat("", document):
-        found[key] = value
-        if len(found) > MAX_VALUES:
-            return None
-    return found
+    return found if len(found) <= MAX_VALUES else None
 
 
 def _flat(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:

@@ -147,6 +147,18 @@ class Facts:
         own = f"{self.pack.failure.error_type} {self.pack.failure.detail}\n{self.pack.failure.traceback}"
         return own + ("\n" + self.pack.log_tail[-RECENT_LOG:] if self._log_may_explain else "")
 
+    @cached_property
+    def error_text(self) -> str:
+        """Return the exceptions of this failure in words, or without any what `said` has: older errors in the log
+        must not speak for a failure that speaks for itself."""
+        lines = [f"{trace.type}: {trace.message}" for trace in self.chain]
+        return "\n".join([self.pack.failure.detail, *lines]) if lines else self.said
+
+    @property
+    def was_killed(self) -> bool:
+        """Return whether a signal ended the process."""
+        return self.process_is_gone and bool(self.pack.process.signal)
+
     def source(self, file: str, line: int | None) -> str:
         """Return a line of the current files, "" where there is none."""
         lines = (as_text(self.pack.current.get(file, b"")) or "").split("\n")

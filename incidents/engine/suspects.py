@@ -54,8 +54,13 @@ def missing_names(facts: Facts) -> frozenset[str]:
 
 def takes_away(hunk: Hunk, names: frozenset[str]) -> bool:
     """Return whether a hunk removes the last mention of a name on a line that may have defined it."""
-    old, new = "".join(hunk.old_lines), "".join(hunk.new_lines)
+    old, new = _text(hunk.old_lines), _text(hunk.new_lines)
     return any(_mentions(old, name) and not _mentions(new, name) for name in names)
+
+
+def _text(lines: tuple[str, ...]) -> str:
+    # A minified file is one line of a megabyte, over which the patterns would take minutes.
+    return "".join(line[:2_000] for line in lines[:500])
 
 
 def _mentions(text: str, name: str) -> bool:
@@ -91,12 +96,12 @@ def _names(hunk: Hunk, facts: Facts) -> int:
         return 90 if hunk.kind == "changed" or module in names else 60
     if hunk.kind == "deleted" and PurePosixPath(hunk.path).stem in names:
         return 90
-    return 25 if any(_mentions("".join(hunk.new_lines), name) for name in names) else 0
+    return 25 if any(_mentions(_text(hunk.new_lines), name) for name in names) else 0
 
 
 def _fits_the_symptom(hunk: Hunk, facts: Facts) -> int:
     pattern = _telling(facts)
-    new, old = "".join(hunk.new_lines), "".join(hunk.old_lines)
+    new, old = _text(hunk.new_lines), _text(hunk.old_lines)
     if pattern is not None and pattern.search(new) and not pattern.search(old):
         return 50
     rejected = facts.symptom == Symptom.BAD_CONFIG and not facts.config_repairs
@@ -110,7 +115,7 @@ def _repairs_a_config(hunk: Hunk, facts: Facts) -> int:
 def _serves_the_path(hunk: Hunk, facts: Facts) -> int:
     words = [w for w in re.split(r"[/?&=]", facts.pack.failure.path) if len(w) > 2 and w.isalpha()]
     stem = PurePosixPath(hunk.path).stem
-    text = "".join((*hunk.old_lines, *hunk.new_lines))
+    text = _text((*hunk.old_lines, *hunk.new_lines))
     return 15 if words and any(words[-1].rstrip("s") in place for place in (stem, text)) else 0
 
 

@@ -7,6 +7,7 @@ import re
 from incidents.engine.causes import Cause
 from incidents.engine.configs import Broken, Changed, is_config
 from incidents.engine.facts import Facts
+from incidents.engine.rules.resources import is_no_answer
 from incidents.values import Category
 from monitoring.values import Symptom
 
@@ -46,7 +47,7 @@ def environment(facts: Facts) -> Cause | None:
     """Return the changed environment variable that the error names."""
     named = [n for n in facts.changed_environment if _word_in(n, facts.said)]
     values = [n for n in facts.changed_environment if _value_named(facts, n)]
-    alone = facts.changed_environment if not facts.hunks else ()
+    alone = () if facts.hunks or _has_another_reason(facts) else facts.changed_environment
     names = named or values or alone
     if not names:
         return None
@@ -66,7 +67,8 @@ def changed_value(facts: Facts) -> Cause | None:
     if not facts.changed_values or (culprit is not None and culprit.on_changed_line):
         return None
     named = [change for change in facts.changed_values if _names(facts, change)]
-    only = () if facts.code_hunks or facts.changed_environment else facts.changed_values
+    others = facts.code_hunks or facts.changed_environment or _has_another_reason(facts)
+    only = () if others else facts.changed_values
     found = named or list(only)
     if not found:
         return None
@@ -113,6 +115,11 @@ def _changed_line(facts: Facts, broken: Broken) -> int | None:
     if not repairs or any(broken.line and hunk.covers(broken.line) for hunk in repairs):
         return broken.line
     return repairs[0].new_start + max(len(repairs[0].new_lines) - 1, 0)
+
+
+def _has_another_reason(facts: Facts) -> bool:
+    """Return whether what was seen explains itself, so that being the only change makes nothing suspicious."""
+    return facts.was_killed or (facts.culprit is not None and is_no_answer(facts.culprit))
 
 
 def _names(facts: Facts, change: Changed) -> bool:

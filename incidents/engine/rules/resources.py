@@ -37,7 +37,7 @@ _STORE_AWAY = re.compile(
 
 def full_disk(facts: Facts) -> Cause | None:
     """Return that no more can be written."""
-    if not _DISK.search(facts.said):
+    if not _DISK.search(facts.error_text):
         return None
     return Cause(
         category=Category.RESOURCE,
@@ -49,7 +49,7 @@ def full_disk(facts: Facts) -> Cause | None:
 
 def open_files(facts: Facts) -> Cause | None:
     """Return that no more files or connections can be opened, with the changed line that leaks them if there is one."""
-    if not _FILES.search(facts.said):
+    if not _FILES.search(facts.error_text):
         return None
     file, line, because = _blamed(facts.culprit)
     count = facts.pack.process.open_files
@@ -67,7 +67,7 @@ def open_files(facts: Facts) -> Cause | None:
 
 def memory(facts: Facts) -> Cause | None:
     """Return that memory (or threads) ran out; the line that asked for it is where it showed."""
-    if not _MEMORY.search(facts.said):
+    if not _MEMORY.search(facts.error_text):
         return None
     culprit = facts.culprit
     where = (
@@ -87,9 +87,9 @@ def taken_port(facts: Facts) -> Cause | None:
     """Return that the service cannot have its port."""
     if not facts.process_is_gone and facts.symptom != Symptom.REFUSED:
         return None
-    if _PORT.search(facts.said):
+    if _PORT.search(facts.error_text):
         text = "The service cannot start: another process already listens on its port."
-    elif _PORT_DENIED.search(facts.said) and "bind" in facts.said:
+    elif _PORT_DENIED.search(facts.error_text) and "bind" in facts.said:
         text = "The service cannot start: it may not listen on its address or port."
     else:
         return None
@@ -110,7 +110,7 @@ def dependency(facts: Facts) -> Cause | None:
     Only when that line stands as it did when all was well: a changed address or time limit is a change of the code.
     """
     culprit = facts.culprit
-    if culprit is None or culprit.on_changed_line or not _is_no_answer(culprit):
+    if culprit is None or culprit.on_changed_line or not is_no_answer(culprit):
         return None
     asked = f" (asked at line {culprit.line} of {culprit.file})" if culprit.file else ""
     message = f": {culprit.trace.message}" if culprit.trace.message else ""
@@ -123,7 +123,8 @@ def dependency(facts: Facts) -> Cause | None:
     )
 
 
-def _is_no_answer(culprit: Culprit) -> bool:
+def is_no_answer(culprit: Culprit) -> bool:
+    """Return whether an exception says that another host or data store did not answer."""
     trace = culprit.trace
     away = trace.name in _STORE_ERRORS and _STORE_AWAY.search(trace.message) is not None
     last = trace.frames[-1] if trace.frames else None

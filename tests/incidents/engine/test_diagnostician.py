@@ -215,3 +215,36 @@ def test_candidates_differ_in_effect_and_the_smallest_comes_first() -> None:
     assert "the 2 changes that may explain it (app.py)" in drafts[-2].explanation
     assert "all 3 changes" in drafts[-1].explanation
     assert len({digest_of(actions_to_json(draft.actions)) for draft in drafts}) == len(drafts)
+
+
+def test_an_older_error_in_the_log_does_not_speak_for_a_failure_that_speaks_for_itself() -> None:
+    trace = 'Traceback (most recent call last):\n  File "/srv/orders/db.py", line 2, in net\n    x\nNameError: x\n'
+    given = pack(
+        replace(ERROR, traceback=trace),
+        log_tail="MemoryError\n[Errno 28] No space left on device\n",
+    )
+    assert diagnose(given).category is Category.CODE
+
+
+def test_being_the_only_change_is_no_guilt_when_the_failure_explains_itself() -> None:
+    edited = {"config.json": GOOD["config.json"].replace(b"3", b"4")}
+    killed = pack(
+        Failure(symptom="no_process", error_type="SIGKILL"),
+        edited,
+        process=ProcessState(phase="exited", signal=9),
+        environment={"NEW": "1"},
+    )
+    assert diagnose(killed).category is Category.CRASH
+    refused = (
+        'Traceback (most recent call last):\n  File "/srv/orders/db.py", line 2, in net\n    link.connect(place)\n'
+        "ConnectionRefusedError: [Errno 111] Connection refused\n"
+    )
+    assert diagnose(pack(replace(ERROR, traceback=refused), edited)).category is Category.DEPENDENCY
+
+
+def test_a_minified_file_and_deep_json_are_judged_in_bounded_time() -> None:
+    deep = b"[" * 900 + b"1" + b"]" * 900
+    good = {**GOOD, "data.json": deep, "app.min.js": b"x"}
+    current = {"data.json": deep.replace(b"1", b"2"), "app.min.js": b"for " * 300_000}
+    given = pack(Failure(symptom="timeout"), current, last_good=good)
+    assert diagnose(given).category in {Category.SLOW, Category.CONFIG, Category.UNKNOWN}

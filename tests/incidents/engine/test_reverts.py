@@ -78,7 +78,7 @@ class Laboratory:
             env=environment,
             capture_output=True,
             check=False,
-        )  # noqa: S603
+        )
         return done.returncode == 0
 
     def search(self) -> Minimal:
