@@ -80,10 +80,11 @@ def find(product_id: str) -> Found:
 def settings() -> dict[str, Any]:
     """Return the shop's public settings (tax rates, shipping, features); the last good ones when it is away."""
     reply = target.read(SETTINGS)
-    if reply.is_good and isinstance(reply.body.get("settings"), dict):
-        _keep(SETTINGS, reply.body["settings"])
-        return dict(reply.body["settings"])
-    return known_settings()
+    found = _set(reply)
+    if found is None:
+        return known_settings()
+    _keep(SETTINGS, found)
+    return dict(found)
 
 
 def known_settings() -> dict[str, Any]:
@@ -94,8 +95,20 @@ def known_settings() -> dict[str, Any]:
 
 def refill() -> None:
     """Read catalogue and settings once, so that there is a last good answer before it is needed."""
-    catalogue()
-    settings()
+    for name, kept in ((PRODUCTS, _listed), (SETTINGS, _set)):
+        reply = target.read(name, recorded=False)
+        body = kept(reply)
+        if body is not None:
+            _keep(name, body)
+
+
+def _listed(reply: target.Reply) -> Any:
+    return reply.body if _parsed(reply, goods.products) is not None else None
+
+
+def _set(reply: target.Reply) -> Any:
+    found = reply.body.get("settings") if reply.is_good else None
+    return found if isinstance(found, dict) else None
 
 
 def _parsed(reply: target.Reply, parse: Callable[[Any], T]) -> T | None:

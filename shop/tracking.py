@@ -19,7 +19,7 @@ def order_of(checkout: Checkout) -> Mapping[str, Any]:
     """Return a placed checkout's order as it is now; as it was last told while the shop is away."""
     if checkout.order.get("status") == LAST_STEP:
         return dict(checkout.order)
-    reply = target.read(f"/api/orders/{checkout.order_id}")
+    reply = target.read(f"/api/orders/{checkout.order_id}", recorded=False)
     if not (reply.is_good and reply.body.get("id") == checkout.order_id):
         return dict(checkout.order)
     if reply.body.get("status") != checkout.order.get("status"):
@@ -31,7 +31,7 @@ def look() -> int:
     """Push what is new or moved on since the last look; ask nothing while nobody watches."""
     if not watching.anybody(WATCHED):
         return 0
-    reply = target.read(ORDERS)
+    reply = target.read(ORDERS, recorded=False)
     listed = reply.body.get("items") if reply.is_good else None
     if not isinstance(listed, list):
         return 0
