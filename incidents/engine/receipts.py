@@ -14,6 +14,8 @@ from monitoring.values import Answer, Health, Symptom
 
 SLOW_MS = 1500.0
 SHOWN = 5
+HEALTH = "health"
+"""The source of an exchange with the health path: its body is understood, and its counters are not compared."""
 
 
 class CopyRun(Protocol):
@@ -129,7 +131,7 @@ def _compared(
         if exchange.good and right is None:
             return "not judged", ["it failed before the change and in last known good too"]
         return "still fails", [_failure_words(exchange, after)]
-    if right is None:
+    if right is None or exchange.source == HEALTH:
         return "ok", []
     mask = replay.learn_mask(rights[0], rights[1]) if len(rights) > 1 else replay.NO_MASK
     found = replay.compare(right, after, mask)
@@ -140,7 +142,10 @@ def _is_good(exchange: Exchange, answer: Answer) -> bool:
     """Say whether an answer is one that a healthy service gives; slowness counts, a client's own 4xx does not."""
     expected = exchange.expected.status if exchange.expected and exchange.good else None
     question = Question(
-        request=exchange.request, slow_ms=SLOW_MS, health=False, expected_status=expected
+        request=exchange.request,
+        slow_ms=SLOW_MS,
+        health=exchange.source == HEALTH,
+        expected_status=expected,
     )
     verdict = judge_answer(answer, question)
     return verdict.health is Health.HEALTHY

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from incidents.engine.receipts import HEALTH
 from incidents.models import Incident
 from incidents.pipeline.tools import Tools
 from incidents.ports import Box
@@ -43,15 +44,24 @@ class Script:
 def script_of(incident: Incident, pack: EvidencePack) -> Script:
     """Return what a trial replays: what failed (observed and recorded), and what was good (recorded and smoke)."""
     service = incident.service
-    observed = HttpRequest(
-        method=pack.failure.method or "GET", path=pack.failure.path or service.health_path
-    )
-    declared = [{"path": service.health_path}, *service.smoke_requests]
-    smoke = [Exchange(request=_declared(raw)) for raw in declared]
-    failing = _unique([Exchange(request=observed, good=False), *pack.failing])
+    health = HttpRequest(path=service.health_path)
+    smoke = [Exchange(request=_declared(raw)) for raw in service.smoke_requests]
+    failing = _unique([*_observed(pack, health), *pack.failing])
     names = {_name(exchange.request) for exchange in failing}
-    good = [e for e in _unique([*smoke, *pack.good]) if _name(e.request) not in names]
+    known = _unique([Exchange(request=health, source=HEALTH), *smoke, *pack.good])
+    good = [exchange for exchange in known if _name(exchange.request) not in names]
     return Script(failing=tuple(failing[:MAX_REPLAYED]), good=tuple(good[:MAX_REPLAYED]))
+
+
+def _observed(pack: EvidencePack, health: HttpRequest) -> list[Exchange]:
+    """Return the request of the failure itself; of a write only the recorder has the body, so it is not made up here."""
+    failure = pack.failure
+    if not failure.path or failure.path == health.path:
+        return [Exchange(request=health, good=False, source=HEALTH)]
+    if failure.method not in {"GET", "HEAD"}:
+        return []
+    request = HttpRequest(method=failure.method, path=failure.path)
+    return [Exchange(request=request, good=False, source="observed")]
 
 
 def _declared(raw: Mapping[str, Any]) -> HttpRequest:
