@@ -21,7 +21,7 @@ from typing import Any
 from incidents.values import EvidenceItem, EvidencePack, Failure
 from monitoring.values import ProcessState
 
-FOLDER = Path(__file__).with_name("patients")
+FOLDER = Path(__file__).with_name("patient_files")
 MAIN = {"threaded": "server.py", "asyncio_one": "app.py", "package": "run.py"}
 HEALTH = {"threaded": "/health", "asyncio_one": "/health", "package": "/health"}
 ENVIRONMENT = {"DESK_SECRET": "s3cret", "DESK_WORKERS": "2"}
