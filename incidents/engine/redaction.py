@@ -20,6 +20,10 @@ _TELLTALE_NAME = (
     r"|private[_-]?key|authorization|session[_-]?(?:id|key)|dsn)"
 )
 SECRET_NAME = re.compile(_TELLTALE_NAME, re.IGNORECASE)
+_PERSONAL = (
+    r"(?:e?mail|phone|mobile|(?:first|last|full|customer|user|shipping|billing)_?name|customer"
+    r"|(?:shipping_|billing_|street_?)?address|street|city|zip(?:_?code)?|post_?code|birth_?(?:day|date))"
+)
 _ASSIGNED = rf"(?i){_TELLTALE_NAME}\w{{0,40}}[\"']?[ \t]*(?::=|[:=])[ \t]*"
 _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
@@ -47,6 +51,24 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
         re.compile(rf"{_ASSIGNED}[\"']?(?P<value>(?!basic\b|bearer\b)[^\s\"',;}}{{)(\]\[]{{6,}})"),
     ),
     ("CVV", re.compile(r"(?i)\bcv[vc]2?[\"']?\s*[:=]\s*[\"']?(?P<value>\d{3,4})\b")),
+    (
+        "PERSON",
+        re.compile(
+            rf"(?i)[\"']{_PERSONAL}[\"']\s*:\s*(?P<quote>[\"'])(?P<value>[^\"'\n]{{2,120}})(?P=quote)"
+        ),
+    ),
+    (
+        "PERSON",
+        re.compile(
+            rf"(?i)[\"']name[\"']\s*:\s*[\"'](?P<value>[^\"'\n]{{2,80}})[\"'](?=[^{{}}]{{0,300}}[\"']{_PERSONAL}[\"'])"
+        ),
+    ),
+    (
+        "PERSON",
+        re.compile(
+            rf"(?i)[\"']{_PERSONAL}[\"']\s*:[^{{}}]{{0,300}}?[\"']name[\"']\s*:\s*[\"'](?P<value>[^\"'\n]{{2,80}})[\"']"
+        ),
+    ),
     ("EMAIL", re.compile(r"\b[\w.+-]{1,64}@[\w-]+\.[\w.-]*\w\b")),
     ("CARD", re.compile(r"\b(?:\d[ -]?){12,18}\d\b")),
     ("IBAN", re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b")),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.db import transaction
 from django.utils import timezone
 
@@ -9,6 +11,7 @@ from incidents import policy
 from incidents.models import Diagnosis, Incident
 from incidents.pipeline.packs import pack_of
 from incidents.pipeline.tools import Tools
+from incidents.pipeline.workbench import workbench_of
 from incidents.ports import DiagnosisError
 from incidents.states import Status, Step
 from incidents.timeline import note
@@ -19,6 +22,7 @@ def diagnose(incident: Incident, tools: Tools) -> None:
     """Write the Diagnosis of this attempt and the severity that follows from it, and go on to the proposal."""
     started = timezone.now()
     pack = pack_of(incident)
+    pack = replace(pack, workbench=workbench_of(incident, tools, pack))
     draft, fallbacks = _first_answer(pack, tools)
     severity = policy.severity_of(incident.failure["symptom"], draft.category)
     with transaction.atomic():

@@ -32,6 +32,9 @@ SECRETS = [
     ('"cvv": "737"', "737"),
     ("order of ann.lee+x@example.co.uk", "ann.lee+x@example.co.uk"),
     ("IBAN DE89 3704 0044 0532 0130 00", "0532 0130"),
+    ('{"name": "Ann Lee", "email": "ann@example.com"}', "Ann Lee"),
+    ('{"email": "ann@example.com", "id": 4, "name": "Ann Lee"}', "Ann Lee"),
+    ('{"customer": "Ann Lee", "city": "Leeds"}', "Leeds"),
     ("call +49 170 123 45 67", "170 123 45"),
 ]
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKC1\nq83jfkd93==\n-----END RSA PRIVATE KEY-----"
@@ -54,6 +57,7 @@ def test_a_secret_is_replaced_and_put_back(text: str, secret: str) -> None:
         "password: str",
         "order 4111111111111112 shipped",
         "GET /api/products -> 500",
+        '{"id": 1, "name": "Laptop", "price_cents": 99900}',
     ],
 )
 def test_ordinary_lines_stay_legible(text: str) -> None:
@@ -117,6 +121,9 @@ def test_any_mixture_comes_back_exactly(parts: list[str]) -> None:
         "+49 12" * 10_000,
         "-----BEGIN PRIVATE KEY-----" * 2_000,
         "://a:" * 12_000,
+        '"name": "aa" ' * 5_000,
+        '"email": "aa" ' * 5_000,
+        '"email":' * 8_000,
     ],
 )
 def test_hostile_text_is_redacted_in_bounded_time(text: str) -> None:

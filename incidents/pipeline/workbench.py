@@ -1,0 +1,153 @@
+"""What a diagnostician may do before it answers: ask a copy of the broken service, and try actions on a copy.
+
+Everything runs in the sandbox of the service's runtime, as in a trial. What comes back from a tried fix is a verdict in
+our own words, never what the copy said: code that a model wrote could say any secret of the service in any disguise.
+The words are no receipt either; the trial step tries the chosen fix again.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from incidents.engine import patches, receipts, tracebacks
+from incidents.engine.reviewer import BuiltInReviewer
+from incidents.models import Incident
+from incidents.pipeline.proving import Copy, Script, Version, run_copy, script_of
+from incidents.pipeline.tools import Tools
+from incidents.ports import SandboxError
+from incidents.values import Action, EvidencePack, ProposedChange, Workbench
+from monitoring.values import Answer, HttpRequest, Tree
+
+
+def workbench_of(incident: Incident, tools: Tools, pack: EvidencePack) -> Workbench:
+    """Return the workbench of this attempt; nothing is started before it is used."""
+    bench = _Bench(incident, tools, pack)
+    return Workbench(ask=bench.ask, attempt=bench.attempt)
+
+
+@dataclass
+class _Bench:
+    incident: Incident
+    tools: Tools
+    pack: EvidencePack
+
+    def ask(self, request: HttpRequest) -> Answer:
+        try:
+            return self._run("ask", self.pack.current, self.pack.environment, (request,)).answers[0]
+        except SandboxError as error:
+            return Answer(failure=f"no copy can be had: {error}")
+
+    def attempt(self, actions: tuple[Action, ...]) -> str:
+        try:
+            tree, environment = self._changed(actions)
+            if objection := self._objection(actions, tree):
+                return f"Refused by the safety review: {objection}"
+            fixed = self._run("attempt", tree, environment, self._script.requests)
+            receipt = receipts.judge(
+                script=self._script, fixed=fixed, without=self._without, references=self._references
+            )
+        except patches.PatchError as error:
+            return f"Refused: {error}"
+        except SandboxError as error:
+            return f"A trial is not possible here: {error}"
+        if receipt.passed:
+            return "It passes: the copy starts, what failed works, and what was good answers as before."
+        return _why_not(fixed, receipt, tree)
+
+    def _objection(self, actions: tuple[Action, ...], tree: Tree) -> str:
+        """Return why the built-in reviewer would not let the fix pass, before any of its code runs."""
+        pack = self.pack
+        paths = [
+            path for path in {*pack.current, *tree} if pack.current.get(path) != tree.get(path)
+        ]
+        after = {path: tree.get(path) for path in sorted(paths)}
+        verdict = BuiltInReviewer().review(
+            ProposedChange(
+                service=pack.service,
+                actions=actions,
+                before=pack.current,
+                after=after,
+                diff=patches.unified_diff(pack.current, after),
+                editable_globs=pack.editable_globs,
+                author="a diagnostician",
+                environment=pack.environment,
+            )
+        )
+        return "" if verdict.passed else verdict.note
+
+    def _changed(self, actions: tuple[Action, ...]) -> tuple[Tree, dict[str, str]]:
+        pack = self.pack
+        change = patches.apply(
+            actions, pack.current, pack.last_good, pack.environment, pack.last_good_environment
+        )
+        patches.check_paths(change.writes, pack.editable_globs)
+        merged = {**pack.current, **change.writes}
+        tree = {path: data for path, data in merged.items() if data is not None}
+        return tree, dict(pack.environment if change.environment is None else change.environment)
+
+    @cached_property
+    def _script(self) -> Script:
+        return script_of(self.incident, self.pack)
+
+    @cached_property
+    def _without(self) -> Copy:
+        pack = self.pack
+        return self._run("as-is", pack.current, pack.environment, self._script.requests)
+
+    @cached_property
+    def _references(self) -> list[Copy]:
+        """Run last known good twice, as the trial does: what differs between the two is noise."""
+        pack = self.pack
+        if pack.last_good is None:
+            return []
+        environment = pack.last_good_environment or pack.environment
+        return [
+            self._run(f"good-{n}", pack.last_good, environment, self._script.requests)
+            for n in ("a", "b")
+        ]
+
+    def _run(
+        self,
+        name: str,
+        tree: Tree,
+        environment: Mapping[str, str],
+        requests: Sequence[HttpRequest],
+    ) -> Copy:
+        version = Version(name=name, tree=tree, environment=environment)
+        return run_copy(self.incident, self.tools, version, requests)
+
+
+def _why_not(fixed: Copy, receipt: receipts.Receipt, tree: Tree) -> str:
+    """Return what failed: the request and its status, and where an exception came from, in words of ours."""
+    crash = _crash(fixed, tree)
+    if not fixed.startup.answered:
+        return f"It does not pass: the copy did not start.{crash}"
+    lines = receipt.body.get("requests", [])
+    wrong = next((line for line in lines if line["verdict"] not in {"ok", "not judged"}), None)
+    if wrong is None:
+        return "It does not pass: no failing request could be judged."
+    what = (
+        f"{wrong['method']} {wrong['path']} {wrong['verdict']} (status {wrong['after']['status']})"
+    )
+    return f"It does not pass: {what}.{crash}"
+
+
+def _crash(fixed: Copy, tree: Tree) -> str:
+    said = [fixed.log_tail, *(answer.body.decode("utf-8", "replace") for answer in fixed.answers)]
+    for trace in (tracebacks.root(tracebacks.parse(text)) for text in said):
+        frame = (
+            next((f for f in reversed(trace.frames) if _in(f.path, tree)), None) if trace else None
+        )
+        if trace and frame:
+            known = isinstance(getattr(builtins, trace.name, None), type)
+            name = trace.name if known else "an exception"
+            return f" It raised {name} at {_in(frame.path, tree)}, line {frame.line}."
+    return ""
+
+
+def _in(path: str, tree: Tree) -> str:
+    """Return the file of the tree that a frame's path means, or an empty text."""
+    return next((name for name in tree if path == name or path.endswith(f"/{name}")), "")
