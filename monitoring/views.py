@@ -1,0 +1,89 @@
+"""Pages of the services: look up, check who asks, one call, one template."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import Resolver404, resolve
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from monitoring import operations, pages, queries
+from monitoring.models import Service
+from teams.access import allowed_verbs, needs
+from teams.roles import Verb
+
+# A higher app serves what it knows of a service; this one only leaves room.
+INCIDENTS_OF = "/incidents/fragments/of-service/{slug}/"
+
+
+@never_cache
+@require_safe
+@needs(Verb.VIEW)
+def services(request: HttpRequest) -> HttpResponse:
+    """Show every service: the whole page, or for HTMX the table alone."""
+    before = request.GET.get("before", "")
+    wanted = int(before) if before.isascii() and before.isdigit() and len(before) < 18 else None
+    context = pages.listing(before=wanted, now=timezone.now()) | {
+        "refetch_url": request.get_full_path(),
+        "may_configure": Verb.CONFIGURE in allowed_verbs(request.user),
+    }
+    part = _is_refetch(request, "services")
+    return render(request, f"monitoring/{'parts/rows' if part else 'list'}.html", context)
+
+
+@never_cache
+@require_safe
+@needs(Verb.VIEW)
+def service(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show one service: the whole page, or for HTMX the part that changes by itself."""
+    found = _found(slug)
+    context = pages.one(found, now=timezone.now()) | _rights(request, found)
+    context |= {"refetch_url": request.path, "incidents_url": _served(INCIDENTS_OF, slug)}
+    part = _is_refetch(request, "service-live")
+    return render(request, f"monitoring/{'parts/live' if part else 'service'}.html", context)
+
+
+@require_POST
+@needs(Verb.VIEW)
+def probe(request: HttpRequest, slug: str) -> HttpResponse:
+    """Ask the service now, with its smoke requests and invariants."""
+    found = _found(slug)
+    operations.request_probe(found.pk, now=timezone.now(), deep=True)
+    messages.success(request, f"{found.name} is asked now.")
+    return redirect("monitoring:service", slug=slug)
+
+
+def _found(slug: str) -> Service:
+    found = queries.listed().filter(slug=slug).first()
+    if found is None:
+        raise Http404("There is no such service.")
+    return found
+
+
+def _rights(request: HttpRequest, found: Service) -> dict[str, Any]:
+    verbs = allowed_verbs(request.user, service=found.slug)
+    return {
+        "may_inject": found.is_demo and Verb.INJECT_FAULT in verbs,
+        "may_restore": Verb.RESTORE in verbs,
+        "may_configure": Verb.CONFIGURE in verbs,
+    }
+
+
+def _is_refetch(request: HttpRequest, target: str) -> bool:
+    headers = request.headers
+    return headers.get("HX-Request") == "true" and headers.get("HX-Target") == target
+
+
+def _served(pattern: str, slug: str) -> str:
+    """Return the address, or "" when no app serves it."""
+    address = pattern.format(slug=slug)
+    try:
+        resolve(address)
+    except Resolver404:
+        return ""
+    return address
