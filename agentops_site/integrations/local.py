@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import socket
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from errno import EADDRINUSE
@@ -15,18 +13,17 @@ from signal import SIGKILL
 
 from django.conf import settings
 
-from agentops_site.integrations import local_files, local_process
+from agentops_site.integrations import local_process, local_tree, local_writes
 from agentops_site.integrations.http_probe import CurlProber
 from monitoring.keeper import state as kept
-from monitoring.keeper.child import Spec
 from monitoring.keeper.client import KeeperClient, KeeperError
 from monitoring.keeper.identity import is_same
 from monitoring.keeper.log import rotated
+from monitoring.keeper.program import program
 from monitoring.ports import Call, TargetError
 from monitoring.values import Answer, HttpRequest, ProcessState, ServiceSpec, Tree
 
 MAX_ANSWER_BYTES = 1_000_000
-_PYTHON = {"python", "python3"}
 _NOTICE_SECONDS = 0.25
 _PORT_SECONDS = 0.5
 _KILL_SECONDS = 1.0
@@ -54,8 +51,8 @@ class LocalRuntime:
         return local_process.measured(shown) if shown.phase == kept.RUNNING else shown
 
     def read_tree(self, spec: ServiceSpec) -> Tree:
-        """Return the editable files (see `local_files.read_tree`)."""
-        return local_files.read_tree(spec)
+        """Return the editable files (see `local_tree.read_tree`)."""
+        return local_tree.read_tree(spec)
 
     def read_log(self, spec: ServiceSpec, max_bytes: int) -> bytes:
         """Return the log's last bytes, also when it has just been rotated; empty when there is none."""
@@ -90,9 +87,9 @@ class LocalRuntime:
         return local_process.stacks(state.pid)
 
     def write(self, spec: ServiceSpec, files: Mapping[str, bytes | None]) -> None:
-        """Write all files or none (see `local_files.write_files`)."""
+        """Write all files or none (see `local_writes.write_files`)."""
         with _ordered(spec):
-            local_files.write_files(spec, files)
+            local_writes.write_files(spec, files)
 
     def start(self, spec: ServiceSpec) -> ProcessState:
         """Start the service unless it runs; refuse, with the reason, what cannot work."""
@@ -165,33 +162,12 @@ def _phase(client: KeeperClient, state: kept.State) -> str:
 
 
 def _start(client: KeeperClient, spec: ServiceSpec) -> None:
-    program = _program(spec)
+    wanted = program(spec)
     if not client.service_lives(client.state()):
         _check_port(spec)
-    state = client.start(program)
+    state = client.start(wanted)
     if state.error:
         raise TargetError(f"{spec.slug}: {state.error}.", permanent=True)
-
-
-def _program(spec: ServiceSpec) -> Spec:
-    """Return what the keeper runs. Raises TargetError for a missing directory or command."""
-    with local_files.opened_directory(spec):
-        pass
-    if not spec.command:
-        raise TargetError(f"{spec.slug}: it has no start command.", permanent=True)
-    words = [word.replace("{port}", str(spec.port)) for word in spec.command]
-    words[0] = sys.executable if words[0] in _PYTHON else _found(spec, words[0])
-    # Unbuffered, because lines that wait in a buffer are missing exactly when a crash is looked into.
-    environment = {"PYTHONUNBUFFERED": "1", "PORT": str(spec.port), **spec.environment}
-    return Spec(command=words, directory=spec.directory, environment=environment)
-
-
-def _found(spec: ServiceSpec, word: str) -> str:
-    path = str(Path(spec.directory, word)) if "/" in word else shutil.which(word)
-    if path is None or not os.access(path, os.X_OK):
-        message = f"{spec.slug}: command {word!r} was not found or cannot be executed."
-        raise TargetError(message, permanent=True)
-    return path
 
 
 def _check_port(spec: ServiceSpec) -> None:

@@ -1,0 +1,149 @@
+"""Notices the end of a service's process within milliseconds, where a probe would take up to its interval.
+
+On Linux the kernel tells (a pidfd becomes readable when its process ends); elsewhere the state is looked at every
+50 ms. Both ways only prompt a look at the runtime's `process()`, which alone says whether the end was planned.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import selectors
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import redis
+from django.db import Error as DatabaseError
+from django.db import close_old_connections
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from monitoring import operations, providers
+from monitoring.models import Service
+from monitoring.ports import TargetError
+from monitoring.values import ProcessState, ServiceSpec
+
+REREAD_SECONDS = 1.0
+POLL_SECONDS = 0.05
+RESTART_SECONDS = 10.0
+_HICCUPS = (DatabaseError, redis.RedisError, OperationalError, OSError)
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Watched:
+    """A service with what is known of its process. `pidfd` is -1 where there is none."""
+
+    spec: ServiceSpec
+    pidfd: int = -1
+    watched_pid: int | None = None
+    told: int = 0
+    """The generation whose end has been recorded."""
+    restless_until: float = 0.0
+    """Until when it is looked at often: it may be coming back, and may die at once."""
+
+    @property
+    def restless(self) -> bool:
+        """Return whether nobody would tell us of its next end."""
+        return self.pidfd < 0 and time.monotonic() < self.restless_until
+
+
+class Watcher:
+    """Watches the processes of all enabled local services until `stop` is called."""
+
+    def __init__(self) -> None:
+        self._watched: dict[int, Watched] = {}
+        self._selector = selectors.DefaultSelector()
+        self._wake, self._wakeup = os.pipe()
+        self._selector.register(self._wake, selectors.EVENT_READ)
+        self._running = True
+        self._reread_at = 0.0
+
+    def run(self) -> None:
+        """Watch; a database or broker that is away is met by trying again."""
+        while self._running:
+            if time.monotonic() >= self._reread_at:
+                self._reread_at = time.monotonic() + REREAD_SECONDS
+                self._survive(self._reread)
+                self._look_at(self._watched.values())
+            else:
+                self._look_at(one for one in self._watched.values() if one.restless)
+            self._wait()
+        for watched in self._watched.values():
+            self._let_go(watched)
+        self._selector.close()
+
+    def stop(self) -> None:
+        """End `run` at once; safe in a signal handler."""
+        self._running = False
+        os.write(self._wakeup, b"x")
+
+    def _reread(self) -> None:
+        specs = {spec.id: spec for spec in enabled_specs()}
+        for gone in self._watched.keys() - specs.keys():
+            self._let_go(self._watched.pop(gone))
+        for service_id, spec in specs.items():
+            new = Watched(spec, restless_until=time.monotonic() + RESTART_SECONDS)
+            self._watched.setdefault(service_id, new).spec = spec
+
+    def _look_at(self, all_watched: Iterable[Watched]) -> None:
+        for watched in all_watched:
+            try:
+                state = providers.reader(watched.spec).process(watched.spec)
+            except TargetError as error:
+                log.warning("%s", error)
+                continue
+            if state.phase == "running":
+                self._follow(watched, state)
+            elif state.phase == "exited" and state.generation != watched.told:
+                self._tell(watched, state)
+
+    def _follow(self, watched: Watched, state: ProcessState) -> None:
+        """Have the kernel tell of the end of this very process."""
+        if watched.watched_pid == state.pid or state.pid is None:
+            return
+        self._let_go(watched)
+        try:
+            watched.pidfd = os.pidfd_open(state.pid)
+        except (AttributeError, OSError):
+            return  # not Linux, or it has just ended: the next look tells
+        watched.watched_pid = state.pid
+        self._selector.register(watched.pidfd, selectors.EVENT_READ)
+
+    def _let_go(self, watched: Watched) -> None:
+        if watched.pidfd >= 0:
+            self._selector.unregister(watched.pidfd)
+            os.close(watched.pidfd)
+        watched.pidfd, watched.watched_pid = -1, None
+
+    def _tell(self, watched: Watched, state: ProcessState) -> None:
+        def record() -> None:
+            operations.record_exit(service_id=watched.spec.id, process=state, now=timezone.now())
+            watched.told = state.generation
+
+        self._let_go(watched)
+        self._survive(record)
+
+    def _wait(self) -> None:
+        """Wait for the end of a process, or until the next look."""
+        restless = any(one.restless for one in self._watched.values())
+        patience = POLL_SECONDS if restless else self._reread_at - time.monotonic()
+        ended = {key.fd for key, _ in self._selector.select(max(0.0, patience))}
+        for watched in self._watched.values():
+            if watched.pidfd in ended:
+                self._let_go(watched)
+                watched.restless_until = time.monotonic() + RESTART_SECONDS
+
+    def _survive(self, act: Callable[[], None]) -> None:
+        try:
+            close_old_connections()
+            act()
+        except _HICCUPS as error:
+            log.warning("will be tried again: %s", error)
+
+
+def enabled_specs() -> list[ServiceSpec]:
+    """Return the specs of the enabled services that run as local processes."""
+    rows = Service.objects.filter(enabled=True, runtime=Service.Runtime.LOCAL)
+    return [service.spec() for service in rows]
