@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from django.db.models import Case, IntegerField, Max, Q, QuerySet, Value, When
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 
 from incidents.models import Incident, TimelineEntry
 from incidents.queries.words import between, moment_html, severity_html, status_html
@@ -34,10 +35,10 @@ _SEVERITY_ORDER = Case(
     output_field=IntegerField(),
 )
 SECTIONS = {
-    "needs": ("Needs you", "hand", "Nothing waits for you."),
-    "working": ("The agent is on it", "agent", "The agent has nothing to heal."),
-    "waits": ("Waits for others", "user", ""),
-    "ended": ("Ended", "archive", ""),
+    "needs": ("Needs you", "Nothing waits for you."),
+    "working": ("The agent is on it", "The agent has nothing to heal."),
+    "waits": ("Waits for others", ""),
+    "ended": ("Ended", ""),
 }
 
 
@@ -75,29 +76,50 @@ def _rows() -> QuerySet[Incident]:
     return Incident.objects.select_related("service", "assignee").defer("failure")
 
 
-def sections(person: User) -> list[dict[str, Any]]:
-    """Return the list in sections, by the person's role; five queries whatever the number of incidents."""
-    mine = rights(person)
+@dataclass(frozen=True)
+class Rows:
+    """The open incidents and the newest ended ones, with the newest timeline entry that was there before."""
+
+    seen: int
+    open_ones: list[Incident]
+    ended: list[Incident]
+
+    @property
+    def named(self) -> set[int]:
+        """Return the people who have an open incident: their list differs from that of others in their role."""
+        ids = {
+            person for row in self.open_ones for person in (row.assignee_id, row.taken_over_by_id)
+        }
+        return {person for person in ids if person}
+
+
+def read() -> Rows:
+    """Read what the list in sections shows; three queries whatever the number of incidents."""
     seen = newest()
     open_ones = list(_rows().filter(status__in=OPEN).order_by("-id")[: 4 * PAGE])
-    ended = list(_rows().filter(status__in=ENDED).order_by("-id")[: PAGE + 1])
-    found: dict[str, list[Incident]] = {"needs": [], "working": [], "waits": [], "ended": ended}
-    for incident in open_ones:
+    return Rows(seen, open_ones, list(_rows().filter(status__in=ENDED).order_by("-id")[: PAGE + 1]))
+
+
+def arranged(rows: Rows, person: User) -> list[dict[str, Any]]:
+    """Return the sections for a person, by the stored rights of the role; one query."""
+    mine = rights(person)
+    found: dict[str, list[Incident]] = {"needs": [], "working": [], "waits": []}
+    for incident in rows.open_ones:
         found[_section(person, mine, incident)].append(incident)
     found["needs"].sort(key=lambda row: (-Severity(row.severity).rank, row.pk))
+    found["ended"] = rows.ended
     return [
         {
             "key": key,
             "id": f"list-{key}",
             "title": title,
-            "icon": icon,
             "nothing": nothing,
-            "version": seen,
+            "version": rows.seen,
             "count": len(found[key]),
             "rows": [row(incident, asks=key == "needs") for incident in found[key][:PAGE]],
             "more": _more(key, len(found[key])),
         }
-        for key, (title, icon, nothing) in SECTIONS.items()
+        for key, (title, nothing) in SECTIONS.items()
     ]
 
 
@@ -145,7 +167,7 @@ def row(incident: Incident, *, asks: bool = False) -> dict[str, Any]:
         "service": incident.service.name,
         "severity": severity_html(incident.severity),
         "status": status_html(incident.status),
-        "when": moment_html(incident.detected_at, f"{incident.detected_at:%d %b %H:%M}"),
+        "when": moment_html(incident.detected_at, f"{localtime(incident.detected_at):%d %b %H:%M}"),
         "lasted": _lasted(incident),
         "note": incident.waits_for if incident.status in WAITING else "",
         "assignee": assignee.name if assignee else "",

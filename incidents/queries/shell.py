@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from django.db.models import Count
 from django.utils import timezone
 
 from incidents.models import AgentState, Incident, Notification
@@ -89,3 +90,10 @@ def unread(person_id: int) -> int:
 def waiting() -> int:
     """Return how many incidents wait for a person."""
     return Incident.objects.filter(status__in=WAITING).count()
+
+
+def unread_of(people: set[int]) -> dict[int, int]:
+    """Return how many notifications each person has not read; one query."""
+    rows = Notification.objects.filter(person_id__in=people, read_at=None).order_by()
+    counts = dict(rows.values_list("person_id").annotate(Count("id")))
+    return {person: counts.get(person, 0) for person in people}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Max
+
 from incidents.models import Comment, Incident, TimelineEntry
 from incidents.queries.words import duration
 
@@ -80,3 +82,9 @@ def _without_actor(text: str, actor: str) -> str:
 def count(incident_id: int) -> int:
     """Return how many entries the timeline has; one query."""
     return TimelineEntry.objects.filter(incident_id=incident_id).count()
+
+
+def newest_of(incident_ids: set[int]) -> dict[int, int]:
+    """Return the newest entry of each incident; one query."""
+    rows = TimelineEntry.objects.filter(incident_id__in=incident_ids).order_by()
+    return dict(rows.values_list("incident_id").annotate(last=Max("id")))

@@ -86,6 +86,10 @@ DEEDS: dict[str, tuple[Deed, str]] = {
         lambda pk, person, said: people.reopen(incident_id=pk, person=person),
         "Reopened: the agent starts over",
     ),
+    "ask": (
+        lambda pk, person, said: people.ask(incident_id=pk, person=person),
+        "Asked: they are told",
+    ),
     "choose": (
         lambda pk, person, said: people.choose(
             incident_id=pk, person=person, fix_digest=said["fix_digest"]

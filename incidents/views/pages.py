@@ -54,16 +54,15 @@ def _wanted(request: HttpRequest) -> listing.Wanted:
 
 def _rows(request: HttpRequest, wanted: listing.Wanted) -> dict[str, Any]:
     query = wanted.query()
-    seen = listing.newest()
-    live = {"page": "list", "seen": seen, "query": query.removeprefix("?")}
-    context = {
-        "wanted": wanted,
-        "refetch_url": f"/{query}",
-        "socket_url": f"/ws/?{urlencode({k: v for k, v in live.items() if v != ''})}",
-    }
+    context = {"wanted": wanted, "refetch_url": f"/{query}"}
     if not wanted.is_default:
-        return context | {"page": listing.page(wanted)}
-    sections = listing.sections(person_of(request))
+        live = urlencode(
+            {"page": "list", "seen": listing.newest(), "query": query.removeprefix("?")}
+        )
+        return context | {"page": listing.page(wanted), "socket_url": f"/ws/?{live}"}
+    rows = listing.read()
+    sections = listing.arranged(rows, person_of(request))
+    context["socket_url"] = f"/ws/?page=list&seen={rows.seen}"
     empty = not any(section["rows"] for section in sections)
     return context | {
         "sections": sections,

@@ -84,9 +84,19 @@
 
   const isOlder = (now, next) => Number(next?.dataset?.version) < Number(now.dataset.version);
 
+  // A row may come twice: in the answer to one's own click or a re-read, and pushed.
+  function dropTwins(fragment) {
+    [...fragment.children].forEach((row) => {
+      if (row.id && document.getElementById(row.id)) row.remove();
+    });
+  }
+
   document.addEventListener("htmx:oobBeforeSwap", (event) => {
     const { target, fragment } = event.detail;
-    if (!(fragment instanceof DocumentFragment)) return; // beforeend and its like take nothing away
+    if (!(fragment instanceof DocumentFragment)) { // beforeend and its like take nothing away
+      dropTwins(fragment);
+      return;
+    }
     if (isOlder(target, fragment.firstElementChild)) event.preventDefault();
     else if (isBusy(target)) {
       event.preventDefault();

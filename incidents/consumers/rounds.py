@@ -1,0 +1,235 @@
+"""One round of pushing: what changed, rendered once for all who see the same, offered to each socket's queue."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+from django.utils.html import format_html
+
+from incidents.consumers import fragments
+from incidents.consumers.client import Client, Viewer
+from incidents.models import Incident
+
+T = TypeVar("T")
+PageKey = tuple[str, int]
+Seen = dict[Viewer, dict[str, str]]
+LIST: PageKey = ("list", 0)
+
+
+class InThread(Protocol):
+    """Runs database work in a thread."""
+
+    def __call__(self, work: Callable[[], T], /) -> Awaitable[T]: ...
+
+
+@dataclass
+class Dirty:
+    """What changed since the last round."""
+
+    incidents: set[int] = field(default_factory=set)
+    bells: set[int] = field(default_factory=set)
+    people: set[int] = field(default_factory=set)
+    joined: set[Client] = field(default_factory=set)
+    health: bool = False
+    agent: bool = False
+    everything: bool = False
+
+    def note(self, event: dict[str, Any]) -> bool:
+        """Take an event in (monitoring.realtime.publish); false for one that no page shows."""
+        match event:
+            case {"kind": "incident", "id": int(pk)}:
+                self.incidents.add(pk)
+                self.agent = True
+            case {"kind": "health"}:
+                self.health = self.agent = True
+            case {"kind": "agent"}:
+                self.agent = True
+            case {"kind": "bell", "people": list(people)}:
+                self.bells.update(person for person in people if isinstance(person, int))
+            case {"kind": "person", "id": int(pk)}:
+                self.people.add(pk)
+            case _:
+                return False
+        return True
+
+
+class Round:
+    """Remembers how each region looked last, so that one that did not change is not sent again.
+
+    `_last` holds page -> viewer -> region -> HTML. A page that is opened is rendered once to be remembered.
+    """
+
+    def __init__(self) -> None:
+        """Start with nothing remembered."""
+        self._last: dict[PageKey, Seen] = {}
+        self._header: dict[str, str] = {}
+
+    def forget_all_but(self, clients: Iterable[Client]) -> None:
+        """Forget the pages that nobody shows any more: what changes now is not rendered for them."""
+        shown = {key for client in clients for key in _keys(client)}
+        self._last = {key: seen for key, seen in self._last.items() if key in shown}
+
+    async def run(self, dirty: Dirty, clients: set[Client], in_thread: InThread) -> None:
+        """Push what changed: first what is quick to make, then the middles of the incident pages."""
+        await self._find_late(dirty, in_thread)
+        rest = []
+        for pk, watching in self._watched(dirty, clients).items():
+            heavy = await self._push_incident(pk, watching, in_thread, hit=_hit(dirty, pk))
+            if heavy is not None:
+                rest.append((pk, watching, heavy))
+        await self._push_list(dirty, clients, in_thread)
+        await self._push_header(dirty, clients, in_thread)
+        for pk, watching, heavy in rest:
+            self._offer_regions(
+                ("middle", pk), await in_thread(heavy), watching, hit=_hit(dirty, pk)
+            )
+        for client in clients:
+            client.behind = False
+
+    async def _find_late(self, dirty: Dirty, in_thread: InThread) -> None:
+        """Mark the pages that were made before something that happened before their socket was open."""
+        late = dirty.joined
+        if not late:
+            return
+        pks = {client.page.incident for client in late if client.page.incident}
+        newest = await in_thread(lambda: fragments.newest(pks))
+        for client in late:
+            client.behind = newest.get(client.page.incident, 0) > client.seen and (
+                client.page.kind != "any"
+            )
+
+    def _watched(self, dirty: Dirty, clients: Iterable[Client]) -> dict[int, list[Client]]:
+        """Return the incidents to push with the sockets that show them."""
+        found: dict[int, list[Client]] = {}
+        for client in clients:
+            if client.page.kind == "incident":
+                found.setdefault(client.page.incident, []).append(client)
+        return {
+            pk: watching
+            for pk, watching in found.items()
+            if _hit(dirty, pk) or any(client in dirty.joined for client in watching)
+        }
+
+    # ---- an incident ----------------------------------------------------------------------------------------------
+    async def _push_incident(
+        self, pk: int, watching: list[Client], in_thread: InThread, *, hit: bool
+    ) -> Callable[[], fragments.Rendered] | None:
+        seen = min(client.seen for client in watching)
+        comment = min(client.comment for client in watching)
+        make = partial(fragments.incident, pk, _whos(watching), seen=seen, comment=comment)
+        try:
+            quick, heavy = await in_thread(make)
+        except Incident.DoesNotExist:
+            return None
+        self._offer_regions(("incident", pk), quick, watching, hit=hit)
+        for client in watching:
+            zone = client.identity.time_zone
+            entries = _after(quick.entries.get(zone, []), client.seen)
+            comments = _after(quick.comments.get(zone, []), client.comment)
+            _offer_appended(client, "timeline", entries)
+            _offer_appended(client, "comments", comments)
+            client.seen = max([client.seen, *(number for number, _ in entries)])
+            client.comment = max([client.comment, *(number for number, _ in comments)])
+        return heavy
+
+    # ---- the list -------------------------------------------------------------------------------------------------
+    async def _push_list(self, dirty: Dirty, clients: set[Client], in_thread: InThread) -> None:
+        lists = [client for client in clients if client.page.kind == "list"]
+        hit = bool(dirty.incidents) or dirty.everything
+        if not hit and not any(client in dirty.joined for client in lists):
+            return
+        whole = [client for client in lists if not client.page.query]
+        if whole:
+            rendered = await in_thread(lambda: fragments.incident_list(_whos(whole)))
+            self._offer_regions(LIST, rendered, whole, hit=hit)
+            for client in whole:
+                client.seen = rendered.seen
+        for client in lists:
+            if client.page.query and (client.behind or hit):
+                client.offer(_signal(client.page.query))
+
+    # ---- the header -----------------------------------------------------------------------------------------------
+    async def _push_header(self, dirty: Dirty, clients: set[Client], in_thread: InThread) -> None:
+        health, agent = dirty.health or dirty.everything, dirty.agent or dirty.everything
+        if health or agent:
+            regions = await in_thread(lambda: fragments.header(health=health, agent=agent))
+            changed = [r for r in regions if self._header.get(r.name) != r.html]
+            self._header |= {region.name: region.html for region in changed}
+            text = "\n".join(region.html for region in changed)
+            for client in clients if text else ():
+                client.offer(text)
+        here = {client.identity.person for client in clients}
+        people = here if dirty.everything else dirty.bells & here
+        if people:
+            bells = await in_thread(lambda: fragments.bells(people))
+            for client in clients:
+                if client.identity.person in bells:
+                    client.offer(bells[client.identity.person])
+
+    def _offer_regions(
+        self,
+        key: PageKey,
+        rendered: fragments.Rendered,
+        clients: Iterable[Client],
+        *,
+        hit: bool,
+    ) -> None:
+        """Offer each client what changed for its viewers, and all of it to one that is behind.
+
+        Without a `hit` the page was only opened: it is remembered as it is, and nobody else needs it.
+        """
+        before = self._last.get(key, {})
+        self._last[key] = {
+            viewer: {region.name: region.same for region in regions}
+            for viewer, regions in rendered.regions.items()
+        }
+        texts: dict[tuple[Viewer, bool], str] = {}
+        for viewer, regions in rendered.regions.items():
+            known = before.get(viewer, {})
+            new = [r.html for r in regions if hit and known.get(r.name) != r.same]
+            texts[viewer, False] = "\n".join(new)
+            texts[viewer, True] = "\n".join(region.html for region in regions)
+        for client in clients:
+            text = texts.get((client.viewer(rendered.named), client.behind), "")
+            if text:
+                client.offer(text)
+
+
+def _hit(dirty: Dirty, pk: int) -> bool:
+    return dirty.everything or pk in dirty.incidents
+
+
+def _keys(client: Client) -> list[PageKey]:
+    if client.page.kind == "incident":
+        return [("incident", client.page.incident), ("middle", client.page.incident)]
+    return [LIST]
+
+
+def _whos(clients: Iterable[Client]) -> set[fragments.Who]:
+    found = (client.identity for client in clients)
+    return {(who.role, who.time_zone, who.person) for who in found}
+
+
+def _after(rows: list[tuple[int, str]], last: int) -> list[tuple[int, str]]:
+    return [row for row in rows if row[0] > last]
+
+
+def _offer_appended(client: Client, target: str, rows: list[tuple[int, str]]) -> None:
+    """Append rows by a wrapper that htmx strips; the order is that of their numbers."""
+    if rows:
+        inside = "".join(html for _, html in rows)
+        client.offer(f'<ol hx-swap-oob="beforeend:#{target}">{inside}</ol>')
+
+
+def _signal(query: str) -> str:
+    """Let a filtered list read itself again, a moment later and not at the same moment as all others."""
+    return format_html(
+        '<div id="list-signal" hx-swap-oob="true" hidden><div hx-get="/?{}" hx-trigger="load delay:{}ms" '
+        'hx-target="#incident-rows" hx-swap="outerHTML" hx-headers=\'{{"X-Refetch": "1"}}\'></div></div>',
+        query,
+        random.randint(200, 800),  # noqa: S311 - spreads load
+    )
