@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 from typing import Any
 
 import redis
@@ -14,7 +15,9 @@ from django.db import transaction
 log = logging.getLogger(__name__)
 
 CHANNEL = "agentops:events"
+SILENCE_SECONDS = 3.0
 _TIMEOUT = 1.0
+_silent_until = 0.0
 _lock = threading.Lock()
 _clients: dict[str, redis.Redis] = {}
 
@@ -30,10 +33,15 @@ def publish(kind: str, payload: dict[str, Any]) -> None:
 
 
 def _send(message: str) -> None:
+    """Publish; after a failure stay silent for a while, so that a storm of changes does not wait for each message."""
+    global _silent_until
+    if time.monotonic() < _silent_until:
+        return
     try:
         _client().publish(CHANNEL, message)
     except (redis.RedisError, OSError) as error:
-        log.warning("Not pushed, the broker is away: %s", error)
+        _silent_until = time.monotonic() + SILENCE_SECONDS
+        log.warning("Nothing is pushed for %s s, the broker is away: %s", SILENCE_SECONDS, error)
 
 
 def _client() -> redis.Redis:
