@@ -24,7 +24,8 @@ _PERSONAL = (
     r"(?:e?mail|phone|mobile|(?:first|last|full|customer|user|shipping|billing)_?name|customer"
     r"|(?:shipping_|billing_|street_?)?address|street|city|zip(?:_?code)?|post_?code|birth_?(?:day|date))"
 )
-_ASSIGNED = rf"(?i){_TELLTALE_NAME}\w{{0,40}}[\"']?[ \t]*(?::=|[:=])[ \t]*"
+_ABOUT = r"(?!\w{0,40}(?:header|field|name|type|ttl|seconds|minutes|length|count)\b)"
+_ASSIGNED = rf"(?i){_TELLTALE_NAME}{_ABOUT}\w{{0,40}}[\"']?[ \t]*(?::=|[:=])[ \t]*"
 _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "KEY",

@@ -55,6 +55,7 @@ def test_a_secret_is_replaced_and_put_back(text: str, secret: str) -> None:
         "token = secrets.token_hex(16)",
         "self.password = password",
         "password: str",
+        'TOKEN_HEADER = "X-Shop-Token"',
         "order 4111111111111112 shipped",
         "GET /api/products -> 500",
         '{"id": 1, "name": "Laptop", "price_cents": 99900}',
