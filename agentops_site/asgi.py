@@ -15,7 +15,9 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 from django.conf import settings  # noqa: E402
 
-from incidents.routing import websocket_urlpatterns  # noqa: E402
+from incidents.routing import websocket_urlpatterns as team  # noqa: E402
+from monitoring.live_socket import websocket_urlpatterns as live  # noqa: E402
+from shop.routing import websocket_urlpatterns as shoppers  # noqa: E402
 
 # Under ASGI every request has a thread of its own: a connection kept open is never used again, only leaked.
 for database in settings.DATABASES.values():
@@ -25,7 +27,7 @@ application = ProtocolTypeRouter(
     {
         "http": http,
         "websocket": AllowedHostsOriginValidator(
-            AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
+            AuthMiddlewareStack(URLRouter([*team, *live, *shoppers]))
         ),
     }
 )

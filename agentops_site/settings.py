@@ -170,6 +170,20 @@ RECORDER_MAX_BYTES = int(number("RECORDER_MAX_BYTES", 4_000_000))
 RECORDER_MAX_AGE_SECONDS = number("RECORDER_MAX_AGE_SECONDS", 3600.0)
 TRIAL_MAX_DATA_BYTES = int(number("TRIAL_MAX_DATA_BYTES", 512_000_000))
 
+# --- telling people ---------------------------------------------------------------------------------
+PUBLIC_URL = text("AGENTOPS_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
+NOTIFY_SCHEMAS = text(
+    "NOTIFY_SCHEMAS",
+    "mailtos,slack,workflow,workflows,msteams,discord,tgram,ntfys,pagerduty,jsons,json,ntfy,mailto",
+).split(",")
+NOTIFY_PRIVATE_ADDRESSES = flag("NOTIFY_PRIVATE_ADDRESSES", default=False)
+NOTIFY_TIMEOUT_SECONDS = number("NOTIFY_TIMEOUT_SECONDS", 4.0)
+NOTIFY_BURST_SIZE = int(number("NOTIFY_BURST_SIZE", 5))
+NOTIFY_BURST_SECONDS = number("NOTIFY_BURST_SECONDS", 60.0)
+DELIVERY_LOG_DAYS = number("DELIVERY_LOG_DAYS", 30.0)
+ACKNOWLEDGE_SECONDS = number("ACKNOWLEDGE_SECONDS", 300.0)
+ACKNOWLEDGEMENT_LAPSES_SECONDS = number("ACKNOWLEDGEMENT_LAPSES_SECONDS", 1800.0)
+
 # Adapters by dotted path: swapped here, never imported by an app (docs/architecture.md).
 MONITORING_PROBER = text("MONITORING_PROBER", "agentops_site.integrations.http_probe.CurlProber")
 MONITORING_RUNTIMES = {
@@ -177,6 +191,7 @@ MONITORING_RUNTIMES = {
     "blaxel": "agentops_site.integrations.blaxel.BlaxelRuntime",
 }
 MONITORING_CHANGE_TASK = "incidents.tasks.consume_health_changes"
+SHOP_SERVICE = text("SHOP_SERVICE", "shop")  # the watched service behind the storefront
 INCIDENTS_SANDBOXES = {
     "local": "agentops_site.integrations.local_sandbox.LocalSandbox",
     "blaxel": "agentops_site.integrations.blaxel.BlaxelSandbox",
@@ -184,7 +199,7 @@ INCIDENTS_SANDBOXES = {
 INCIDENTS_DIAGNOSTICIANS = ["incidents.engine.diagnostician.BuiltInDiagnostician"]
 INCIDENTS_FIX_WRITERS = ["incidents.engine.fix_writer.BuiltInFixWriter"]
 INCIDENTS_REVIEWERS = ["incidents.engine.reviewer.BuiltInReviewer"]
-INCIDENTS_ANNOUNCERS: list[str] = []
+INCIDENTS_ANNOUNCER = "agentops_site.integrations.apprise.AppriseAnnouncer"
 
 # --- vendors (docs/vendors.md): empty means "not set up" -------------------------------------------
 ANTHROPIC_API_KEY = text("ANTHROPIC_API_KEY", "")

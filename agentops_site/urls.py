@@ -18,6 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sw.js", pages.service_worker, name="service_worker"),
     path("", include("teams.urls")),
     path("", include("incidents.urls")),
+    path("", include("monitoring.live_urls")),
 ]
 
 # Apps that are still being built join as soon as their modules are there.
