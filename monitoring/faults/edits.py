@@ -1,0 +1,48 @@
+"""Putting a fault's edits into files and taking exactly them out again. Pure: bytes in, bytes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from monitoring.faults.catalogue import Edit, Fault
+
+
+class EditDoesNotFit(ValueError):
+    """The text that an edit replaces does not stand in the file exactly once."""
+
+
+def put_in(fault: Fault, files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the changed files. Raises EditDoesNotFit (text not there, there twice, or no such file)."""
+    changed: dict[str, bytes] = {}
+    for edit in fault.edits:
+        changed[edit.path] = _replaced(changed.get(edit.path, files.get(edit.path)), edit)
+    return changed
+
+
+def take_out(fault: Fault, path: str, *, before: bytes, now: bytes | None) -> bytes:
+    """Return a file without the fault, given its bytes before the fault and those of now (None: it is gone).
+
+    Others' edits of the same file since then stay wherever the fault's own edits can still be told apart; where
+    they cannot, the bytes before the fault win, because "put everything back" must always work.
+    """
+    if now is None or now == before:
+        return before
+    text = now
+    for edit in reversed([edit for edit in fault.edits if edit.path == path]):
+        if text.count(edit.new) == 1:
+            text = text.replace(edit.new, edit.old)
+        elif text.count(edit.old) != 1:
+            return before
+    return text
+
+
+def _replaced(text: bytes | None, edit: Edit) -> bytes:
+    if text is None:
+        raise EditDoesNotFit(f"there is no file {edit.path}")
+    found = text.count(edit.old)
+    if found == 1:
+        return text.replace(edit.old, edit.new)
+    if found == 0 and edit.new in text:
+        raise EditDoesNotFit(f"{edit.path}: the fault is in it already")
+    first = edit.old.decode().strip().splitlines()[0]
+    raise EditDoesNotFit(f"{edit.path}: {first!r} stands in it {found} times instead of once")
