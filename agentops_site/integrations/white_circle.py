@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -12,23 +11,23 @@ from django.conf import settings
 from agentops_site.integrations import usage
 from agentops_site.integrations.breaker import VendorError
 from agentops_site.integrations.deadline import OutOfTime, within
+from agentops_site.integrations.white_circle_verdict import REVIEWER, not_passed, verdict_of
 from incidents.engine.redaction import Redactor, redact
 from incidents.ports import ReviewError
-from incidents.values import Finding, ProposedChange, SafetyVerdict, actions_to_json
+from incidents.values import ProposedChange, SafetyVerdict, actions_to_json
 
 VENDOR = "white_circle"
 VERSION = "2025-12-01"
 MAX_CHARACTERS = 400_000
 MAX_ANSWER_BYTES = 1_000_000
 PAUSE = 0.5
-SESSION_CHARACTERS = 120
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 
 
 class WhiteCircleReviewer:
     """Asks White Circle's `session/check`; see `incidents.ports.SafetyReviewer`."""
 
-    name = "White Circle"
+    name = REVIEWER
 
     def review(self, change: ProposedChange) -> SafetyVerdict:
         """Return the verdict; raise `ReviewError` when the service gave none.
@@ -39,18 +38,18 @@ class WhiteCircleReviewer:
             raise ReviewError("WHITECIRCLE_DEPLOYMENT_ID is not set", permanent=True)
         text = _whole_fix(change)
         if len(text) > MAX_CHARACTERS:
-            return _not_passed("the fix is too large to be judged as a whole")
+            return not_passed("the fix is too large to be judged as a whole")
         try:
             answer = _check(_request(change, text))
         except VendorError as error:
             raise ReviewError(str(error), permanent=error.permanent) from error
-        return _verdict(answer, change.incident_reference)
+        return verdict_of(answer, change.incident_reference)
 
 
 def test_connection() -> str:
     """Ask for a check of a harmless text and return what came back, in words; raise `VendorError`."""
     harmless = {"role": "assistant", "content": "AgentOps tests its connection."}
-    verdict = _verdict(_check(_body("agentops-test", [harmless])), "agentops-test")
+    verdict = verdict_of(_check(_body("agentops-test", [harmless])), "agentops-test")
     return "White Circle answers." if verdict.passed else f"White Circle answers: {verdict.note}"
 
 
@@ -155,63 +154,3 @@ def _json(data: bytes) -> object:
     except (ValueError, RecursionError):
         return None
     return value
-
-
-def _verdict(answer: object, session: str) -> SafetyVerdict:
-    """Return what the answer says; whatever is not a clear "not flagged" is not passed."""
-    if not isinstance(answer, dict):
-        return _not_passed("White Circle's answer is not understood")
-    seen = answer.get("external_session_id", session)
-    internal = str(answer.get("internal_session_id") or "")[:SESSION_CHARACTERS]
-    if not isinstance(answer.get("flagged"), bool):
-        return _not_passed(
-            "White Circle's answer does not say whether the fix is flagged", internal
-        )
-    if seen not in (session, None):
-        return _not_passed("White Circle's answer is about another session", internal)
-    try:
-        policies = _policies(answer.get("policies") or {})
-    except (TypeError, AttributeError):
-        return _not_passed("White Circle's answer about its policies is not understood", internal)
-    broken = sorted(name for name, kept in policies.items() if not kept)
-    passed = not answer["flagged"] and not broken
-    note = "" if policies else "White Circle checked against no policy."
-    findings = [
-        Finding(rule="white_circle", policy=name, detail=f"breaks the policy {name}")
-        for name in broken
-    ]
-    if not passed and not findings:
-        findings = [Finding(rule="white_circle", policy="", detail="is flagged without a policy")]
-    return SafetyVerdict(
-        passed=passed,
-        score=1.0 if passed else 0.0,
-        findings=tuple(findings),
-        policies=policies,
-        reviewer=WhiteCircleReviewer.name,
-        session=internal,
-        note=note,
-    )
-
-
-def _policies(raw: Mapping[str, Any]) -> dict[str, bool]:
-    """Return policy name to whether it is kept; raise TypeError or AttributeError for what is not understood."""
-    kept: dict[str, bool] = {}
-    for key, policy in raw.items():
-        flagged = policy.get("flagged")
-        if not isinstance(flagged, bool):
-            raise TypeError("a policy without a boolean")
-        name = str(policy.get("name") or key)[:100]
-        kept[name] = kept.get(name, True) and not flagged
-    return kept
-
-
-def _not_passed(why: str, session: str = "") -> SafetyVerdict:
-    finding = Finding(rule="white_circle", policy="", detail=why)
-    return SafetyVerdict(
-        passed=False,
-        score=0.0,
-        findings=(finding,),
-        reviewer=WhiteCircleReviewer.name,
-        session=session,
-        note=why,
-    )
