@@ -12,7 +12,9 @@ from ninja import Field, Router, Schema, Status
 from pydantic import ConfigDict
 
 from monitoring import configuration, queries
+from monitoring.faults import injection
 from monitoring.models import Service
+from monitoring.ports import TargetError
 from teams import audit, tokens
 from teams.roles import Verb
 
@@ -121,6 +123,38 @@ def change_service(request: HttpRequest, slug: str, given: Settings) -> Status[d
     except configuration.BadConfiguration as error:
         return Status(422, {"detail": str(error), "errors": error.problems})
     return Status(200, _whole(slug))
+
+
+class Order(Schema):
+    """Which fault is wanted: `bug`, `slow`, `crash`, `bad_config` or another of the catalogue."""
+
+    fault: str = Field(..., max_length=40)
+
+
+@router.post("/services/{slug}/faults", response={201: dict[str, Any], 409: Refusal, 422: Refusal})
+def inject_fault(request: HttpRequest, slug: str, order: Order) -> Status[dict[str, Any]]:
+    """Break a demo service on purpose, at once and for real. 422 lists the known faults, 409 says why not now."""
+    person = tokens.require(request, Verb.INJECT_FAULT, service=slug)
+    found = _found(slug)
+    try:
+        made = injection.inject(service=found, fault=order.fault, actor=person, now=timezone.now())
+    except injection.UnknownFault as error:
+        return Status(422, {"detail": str(error)})
+    except (injection.FaultRefused, TargetError) as error:
+        return Status(409, {"detail": str(error)})
+    return Status(201, {"id": made.pk, "service": slug, "fault": made.fault, "at": made.at})
+
+
+@router.post("/services/{slug}/restore", response={200: dict[str, Any], 409: Refusal})
+def restore(request: HttpRequest, slug: str) -> Status[dict[str, Any]]:
+    """Take every fault out of a demo service and start it again."""
+    person = tokens.require(request, Verb.RESTORE, service=slug)
+    found = _found(slug)
+    try:
+        count = injection.restore(service=found, actor=person, now=timezone.now())
+    except (injection.FaultRefused, TargetError) as error:
+        return Status(409, {"detail": str(error)})
+    return Status(200, {"service": slug, "restored": count})
 
 
 def _given(given: Settings) -> dict[str, Any]:

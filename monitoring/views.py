@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -13,8 +13,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from monitoring import operations, pages, queries
+from monitoring.faults import injection
+from monitoring.faults.catalogue import all_faults
 from monitoring.models import Service
-from teams.access import allowed_verbs, needs
+from monitoring.ports import TargetError
+from teams.access import allowed_verbs, needs, require
+from teams.models import User
 from teams.roles import Verb
 
 # A higher app serves what it knows of a service; this one only leaves room.
@@ -58,6 +62,37 @@ def probe(request: HttpRequest, slug: str) -> HttpResponse:
     return redirect("monitoring:service", slug=slug)
 
 
+@require_POST
+@needs(Verb.VIEW)
+def inject(request: HttpRequest, slug: str) -> HttpResponse:
+    """Break a demo service on purpose."""
+    found = _found(slug)
+    require(request.user, Verb.INJECT_FAULT, service=slug)
+    fault, person = request.POST.get("fault", "")[:40], cast(User, request.user)
+    try:
+        injection.inject(service=found, fault=fault, actor=person, now=timezone.now())
+    except (injection.UnknownFault, injection.FaultRefused, TargetError) as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, f"{fault} is in. Watch how it is found.")
+    return redirect("monitoring:service", slug=slug)
+
+
+@require_POST
+@needs(Verb.VIEW)
+def restore(request: HttpRequest, slug: str) -> HttpResponse:
+    """Take every fault out of a demo service."""
+    found = _found(slug)
+    require(request.user, Verb.RESTORE, service=slug)
+    try:
+        count = injection.restore(service=found, actor=cast(User, request.user), now=timezone.now())
+    except (injection.FaultRefused, TargetError) as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, f"{count} taken out, and {found.name} is started again.")
+    return redirect("monitoring:service", slug=slug)
+
+
 def _found(slug: str) -> Service:
     found = queries.listed().filter(slug=slug).first()
     if found is None:
@@ -68,8 +103,9 @@ def _found(slug: str) -> Service:
 def _rights(request: HttpRequest, found: Service) -> dict[str, Any]:
     verbs = allowed_verbs(request.user, service=found.slug)
     return {
+        "faults": all_faults() if found.is_demo else (),
         "may_inject": found.is_demo and Verb.INJECT_FAULT in verbs,
-        "may_restore": Verb.RESTORE in verbs,
+        "may_restore": found.is_demo and Verb.RESTORE in verbs,
         "may_configure": Verb.CONFIGURE in verbs,
     }
 

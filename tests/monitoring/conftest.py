@@ -36,6 +36,14 @@ class ScriptedRuntime:
 
     state: ProcessState = field(default_factory=lambda: ProcessState(phase="absent"))
     answer: Answer = HEALTHY
+    done: list[str] = field(default_factory=list)
+
+    def kill(self, spec: ServiceSpec, signal: int) -> None:
+        self.done.append(f"kill {signal}")
+
+    def restart(self, spec: ServiceSpec) -> ProcessState:
+        self.done.append("restart")
+        return self.state
 
     def process(self, spec: ServiceSpec) -> ProcessState:
         return self.state

@@ -13,7 +13,7 @@ from monitoring.models import Service, ServiceHealth, Snapshot
 from teams import tokens
 from teams.models import AuditEntry, User
 from teams.roles import Role
-from tests.monitoring.conftest import NOON, MakeService
+from tests.monitoring.conftest import NOON, MakeService, ScriptedRuntime
 
 Ask = Callable[..., Any]
 
@@ -32,6 +32,12 @@ def ask(db: None, client: Client) -> Ask:
         return getattr(client, method.lower())(f"/api/v1/{path}", headers=headers, **more)
 
     return call
+
+
+@pytest.fixture
+def broken(runtime: ScriptedRuntime) -> list[str]:
+    """Return what was done to the service."""
+    return runtime.done
 
 
 @pytest.fixture
@@ -166,6 +172,45 @@ def test_a_maintenance_window_is_set_and_ended(ask: Ask, make_service: MakeServi
     assert Service.objects.get().in_maintenance
     ask("PATCH", "services/shop", maintenance_until=None)
     assert Service.objects.get().maintenance_until is None
+
+
+class TestFaults:
+    """Injecting over the API; what a fault does is tested beside the catalogue."""
+
+    def test_a_fault_goes_in_once_and_comes_out(
+        self, ask: Ask, make_service: MakeService, broken: list[str]
+    ) -> None:
+        make_service(is_demo=True)
+        made = ask("POST", "services/shop/faults", role="team_lead", fault="crash")
+        assert (made.status_code, made.json()["fault"]) == (201, "crash")
+        assert broken == ["kill 9"]
+        assert ask("GET", "services/shop", role="viewer").json()["fault"] == "crash"
+        restored = ask("POST", "services/shop/restore", role="team_lead")
+        assert (restored.status_code, restored.json()["restored"]) == (200, 1)
+        assert broken == ["kill 9", "restart"]
+
+    def test_an_unknown_fault_lists_the_known_ones(
+        self, ask: Ask, make_service: MakeService
+    ) -> None:
+        make_service(is_demo=True)
+        refused = ask("POST", "services/shop/faults", role="team_lead", fault="meteor")
+        assert refused.status_code == 422
+        assert "bug, slow, crash, bad_config" in refused.json()["detail"]
+
+    def test_a_real_service_and_an_unknown_one_are_left_alone(
+        self, ask: Ask, make_service: MakeService
+    ) -> None:
+        make_service()
+        for path, status in (("shop/faults", 409), ("shop/restore", 409), ("nope/faults", 404)):
+            assert (
+                ask("POST", f"services/{path}", role="team_lead", fault="bug").status_code == status
+            )
+
+    def test_a_viewer_may_neither_break_nor_mend(self, ask: Ask, make_service: MakeService) -> None:
+        make_service(is_demo=True)
+        for path in ("faults", "restore"):
+            refused = ask("POST", f"services/shop/{path}", role="viewer", fault="bug")
+            assert refused.status_code == 403
 
 
 def test_the_openapi_document_names_it_all(ask: Ask) -> None:

@@ -17,7 +17,7 @@ from monitoring.models import HealthChange, ProbeMinute, Service, ServiceHealth,
 from teams.models import AuditEntry, User
 from teams.people import settle_role
 from teams.roles import Role
-from tests.monitoring.conftest import NOON, Hints, MakeService
+from tests.monitoring.conftest import NOON, Hints, MakeService, ScriptedRuntime
 
 As = Callable[[str], Client]
 
@@ -125,6 +125,23 @@ def test_check_now_makes_the_service_due(signed_in: As, shop: Service) -> None:
     client.force_login(User.objects.get())
     assert client.post("/services/shop/probe/").status_code == 302
     assert ServiceHealth.objects.get().next_due_at <= timezone.now()
+
+
+def test_breaking_and_mending_are_buttons_for_those_who_may(
+    signed_in: As, shop: Service, runtime: ScriptedRuntime
+) -> None:
+    lead, viewer = signed_in("team_lead"), signed_in("viewer")
+    assert "Break it on purpose" in lead.get("/services/shop/").content.decode()
+    assert "Break it on purpose" not in viewer.get("/services/shop/").content.decode()
+    for path in ("faults", "restore"):
+        assert viewer.post(f"/services/shop/{path}/", {"fault": "crash"}).status_code == 403
+    lead.post("/services/shop/faults/", {"fault": "crash"})
+    assert runtime.done == ["kill 9"]
+    assert "Take it out again" in lead.get("/services/shop/").content.decode()
+    lead.post("/services/shop/restore/")
+    assert runtime.done == ["kill 9", "restart"]
+    said = lead.post("/services/shop/faults/", {"fault": "meteor"}, follow=True)
+    assert "There is no fault" in said.content.decode()
 
 
 def test_an_empty_list_says_what_to_do(signed_in: As) -> None:
