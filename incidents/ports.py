@@ -102,7 +102,8 @@ class SafetyReviewer(Protocol):
 class Announcer(Protocol):
     """Brings a message to people outside the pages."""
 
-    name: str
+    def check(self, address: str) -> str:
+        """Return the address as it may be shown (masked); raise `AnnounceError` when it is not allowed or no address."""
 
-    def announce(self, *, title: str, body: str, link: str, severity: str) -> str:
-        """Deliver the message and return a delivery note; raise `AnnounceError`."""
+    def announce(self, *, address: str, title: str, body: str, link: str, severity: str) -> None:
+        """Deliver the message; raise `AnnounceError`, whose text never holds the address."""

@@ -35,13 +35,17 @@ def sandbox(runtime: str) -> Sandbox:
     return cast(Sandbox, _made(settings.INCIDENTS_SANDBOXES[runtime]))
 
 
+def announcer() -> Announcer:
+    """Return what brings messages outside; the address comes with each message."""
+    return cast(Announcer, _made(settings.INCIDENTS_ANNOUNCER))
+
+
 def tools() -> Tools:
     """Return everything outside that the pipeline may ask, as the settings name it."""
     return Tools(
         diagnosticians=cast(tuple[Diagnostician, ...], _all(settings.INCIDENTS_DIAGNOSTICIANS)),
         fix_writers=cast(tuple[FixWriter, ...], _all(settings.INCIDENTS_FIX_WRITERS)),
         reviewers=cast(tuple[SafetyReviewer, ...], _all(settings.INCIDENTS_REVIEWERS)),
-        announcers=cast(tuple[Announcer, ...], _all(settings.INCIDENTS_ANNOUNCERS)),
         sandbox=sandbox,
         reader=monitoring_providers.reader,
         writer=monitoring_providers.writer,

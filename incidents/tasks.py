@@ -7,6 +7,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from incidents import providers
+from incidents.alerts import deliver, escalate
 from incidents.pipeline import detect, runner, verify
 
 SOFT = int(settings.AGENT_TASK_SOFT_LIMIT)
@@ -35,3 +36,21 @@ def audit_stalled() -> None:
 def watch_deployments() -> None:
     """End the watch windows that passed without a relapse."""
     verify.settle_watched(now=timezone.now())
+
+
+@shared_task(soft_time_limit=SOFT, time_limit=HARD)
+def deliver_messages() -> None:
+    """Send what waits for the channels outside."""
+    deliver.deliver_due(now=timezone.now(), announcer=providers.announcer())
+
+
+@shared_task(soft_time_limit=SOFT, time_limit=HARD)
+def escalate_waiting() -> None:
+    """Put questions that nobody took up to the next ones who may answer."""
+    escalate.escalate_waiting(now=timezone.now())
+
+
+@shared_task(soft_time_limit=SOFT, time_limit=HARD)
+def prune_deliveries() -> None:
+    """Drop old rows of the delivery log."""
+    deliver.prune(now=timezone.now())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from incidents.views import deeds, fragments, pages
+from incidents.views import deeds, fragments, notifications, pages
 
 app_name = "incidents"
 urlpatterns = [
@@ -21,4 +21,15 @@ urlpatterns = [
     path("incidents/fragments/header/bell/", fragments.header_bell, name="header_bell"),
     path("incidents/fragments/of-service/<slug:slug>/", fragments.of_service, name="of_service"),
     path("incidents/fragments/team-work/", fragments.team_work, name="team_work"),
+    path("notifications/", notifications.page, name="notifications"),
+    path("notifications/read/", notifications.mark_read, name="notifications_read"),
+    path("notifications/<int:pk>/open/", notifications.open_one, name="notification_open"),
+    path("notifications/settings/", notifications.settings_page, name="notification_settings"),
+    path("notifications/channels/", notifications.add_channel, name="channel_add"),
+    path("notifications/channels/<int:pk>/test/", notifications.test_channel, name="channel_test"),
+    path(
+        "notifications/channels/<int:pk>/remove/",
+        notifications.remove_channel,
+        name="channel_remove",
+    ),
 ]

@@ -17,7 +17,13 @@ class ClearanceReport(models.Model):
     title = models.CharField(max_length=200)
     body = models.JSONField(default=dict)
     markdown = models.TextField(blank=True)
+    search = models.TextField(blank=True, help_text="lower-case words that the list is searched by")
     created_at = models.DateTimeField(default=timezone.now)
+    postmortem = models.TextField(blank=True)
+    postmortem_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    postmortem_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["-id"]
@@ -29,8 +35,33 @@ class ClearanceReport(models.Model):
         return self.title
 
 
+class FollowUp(models.Model):
+    """Something that is still to be done after an incident. `key` names those that the agent suggested."""
+
+    report = models.ForeignKey(ClearanceReport, on_delete=models.CASCADE, related_name="follow_ups")
+    text = models.CharField(max_length=300)
+    key = models.CharField(max_length=60, blank=True)
+    assignee = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="follow_ups"
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    done_at = models.DateTimeField(null=True)
+    done_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.text[:60]
+
+
 class Notification(models.Model):
-    """One thing that one person was told. `key` makes sure that it is told once."""
+    """One thing that one person was told. `key` makes sure that it is told once.
+
+    In a burst later rows hang under an unread earlier one (`bundle`) and count as read: the bell counts one.
+    """
 
     person = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notifications"
@@ -45,6 +76,9 @@ class Notification(models.Model):
     key = models.CharField(max_length=120)
     at = models.DateTimeField(default=timezone.now)
     read_at = models.DateTimeField(null=True)
+    bundle = models.ForeignKey(
+        "self", null=True, on_delete=models.CASCADE, related_name="bundled", editable=False
+    )
 
     class Meta:
         ordering = ["-id"]

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from incidents import policy
+from incidents.alerts import escalate
 from incidents.confidence import Facts, Score, score
 from incidents.models import Decision, Deployment, Fix, Incident
 from incidents.pipeline.gates import (
@@ -23,7 +24,7 @@ from incidents.pipeline.gates import (
 from incidents.pipeline.lessons import similar_to
 from incidents.pipeline.packs import diagnosis_of
 from incidents.pipeline.tools import Tools
-from incidents.states import Status, Step
+from incidents.states import WAITING, Status, Step
 from incidents.timeline import note
 from incidents.values import Category, Severity
 
@@ -47,6 +48,8 @@ def decide(incident: Incident, tools: Tools) -> None:
         text = _act_on(incident, judged.ruling)
         data = {"score": decision.score, "terms": decision.terms, "reasons": decision.reasons}
         note(incident, "decided", text, started=started, data=data)
+        if incident.status in WAITING:
+            escalate.begin(incident, now=tools.now())
 
 
 def _act_on(incident: Incident, ruling: policy.Ruling) -> str:

@@ -14,10 +14,10 @@ from django.utils import timezone
 from incidents import queue
 from incidents.alerts import notify
 from incidents.engine.patches import PatchError
-from incidents.models import AgentState, Comment, Fix, Incident
+from incidents.models import AgentState, Comment, Fix, Incident, Kind
 from incidents.pipeline.approvals import acknowledged
 from incidents.pipeline.fixes import build_fix
-from incidents.pipeline.gates import Conflict, locked
+from incidents.pipeline.gates import Conflict, approvers, locked
 from incidents.pipeline.packs import pack_of
 from incidents.states import BEFORE_DEPLOY, ENDED, WAITING, Status, Step
 from incidents.timeline import note
@@ -64,7 +64,7 @@ def assign(*, incident_id: int, person: User, assignee: User) -> Incident:
         )
         key = f"assigned:{incident.pk}:{incident.version}"
         text = f"{person} assigned to you: {incident.title}"
-        notify.tell([assignee], incident=incident, kind="assigned", text=text, key=key)
+        notify.tell([assignee], incident=incident, kind=Kind.ASSIGNED, text=text, key=key)
     return incident
 
 
@@ -78,10 +78,34 @@ def comment(*, incident_id: int, person: User, text: str) -> Comment:
         row = Comment.objects.create(incident=incident, author=person, text=text)
         note(incident, "comment", f"{person} commented.", actor=str(person))
         names = {name.lower() for name in MENTION.findall(text)}
-        people = [u for u in User.objects.filter(is_active=True) if u.email.split("@")[0] in names]
+        people = [u for u in User.objects.admitted() if u.email.split("@")[0] in names]
         told = f"{person} mentioned you: {text[:120]}"
-        notify.tell(people, incident=incident, kind="mention", text=told, key=f"comment:{row.pk}")
+        notify.tell(
+            [one for one in people if one.pk != person.pk],
+            incident=incident,
+            kind=Kind.MENTION,
+            text=told,
+            key=f"comment:{row.pk}",
+        )
     return row
+
+
+def ask(*, incident_id: int, person: User) -> list[User]:
+    """Ask those whose role may approve for help; return who they are. Each is told once an attempt and asker."""
+    with transaction.atomic():
+        incident = _entered(incident_id, person, Verb.COMMENT)
+        if incident.status in ENDED:
+            raise Conflict(f"The incident has ended ({incident.status}).")
+        able = [one for one in approvers(incident) if one.pk != person.pk]
+        asked = [one for one in able if one.role == able[0].role]
+        if not asked:
+            raise Conflict("Nobody who is active may approve this; ask a manager.")
+        text = f"{person} asks for your help: {incident.title}"
+        key = f"help:{incident.pk}:{incident.attempt}:{person.pk}"
+        if notify.tell(asked, incident=incident, kind=Kind.HELP, text=text, key=key):
+            names = ", ".join(one.name for one in asked)
+            _record(incident, person, "asked_for_help", f"{person} asked {names} for help.")
+    return asked
 
 
 def take_over(*, incident_id: int, person: User) -> Incident:

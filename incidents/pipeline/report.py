@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from incidents.alerts import notify
-from incidents.models import ClearanceReport, Decision, Diagnosis, Incident
+from incidents.models import ClearanceReport, Decision, Diagnosis, Incident, Kind
 from incidents.pipeline.tools import Tools
 from incidents.states import Status, Step
 from incidents.timeline import note
@@ -38,7 +38,7 @@ def report(incident: Incident, tools: Tools) -> None:
         notify.tell(
             [person for person in readers if person.role == "team_lead"],
             incident=incident,
-            kind="report",
+            kind=Kind.REPORT,
             text=f"Resolved: {incident.title}",
             key=f"report:{made.pk}",
         )

@@ -77,7 +77,7 @@ def page(person_id: int, filters: Filters) -> dict[str, Any]:
 
 
 def _rows(person_id: int, filters: Filters) -> QuerySet[Notification]:
-    rows = Notification.objects.filter(person_id=person_id, bundle=None)
+    rows = Notification.objects.filter(person_id=person_id, bundle=None).order_by("-id")
     wanted: dict[str, Any] = {"kind": filters.kind, "severity": filters.severity}
     rows = rows.filter(**{name: value for name, value in wanted.items() if value})
     if filters.unread:
@@ -85,12 +85,15 @@ def _rows(person_id: int, filters: Filters) -> QuerySet[Notification]:
     if filters.before:
         rows = rows.filter(pk__lt=filters.before)
     under = Notification.objects.order_by("-id")[:BUNDLED_SHOWN]
-    return rows.annotate(more=Count("bundled")).prefetch_related(Prefetch("bundled", under))
+    return rows.annotate(more=Count("bundled")).prefetch_related(
+        Prefetch("bundled", under, to_attr="under")
+    )
 
 
 def _item(row: Notification) -> dict[str, Any]:
     icon, tone = ICONS.get(row.kind, ("bell", ""))
-    more: int = getattr(row, "more", 0)
+    more: int = row.more  # type: ignore[attr-defined]
+    under: list[Notification] = row.under  # type: ignore[attr-defined]
     return {
         "id": row.pk,
         "text": row.text,
@@ -101,7 +104,7 @@ def _item(row: Notification) -> dict[str, Any]:
         "at": row.at,
         "unread": row.read_at is None,
         "more": more,
-        "bundled": [one.text for one in row.bundled.all()] if more else [],
+        "bundled": [one.text for one in under],
     }
 
 

@@ -1,0 +1,3 @@
+"""The console's pages of the incidents app."""
+
+from __future__ import annotations
