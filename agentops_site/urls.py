@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("teams.urls")),
     path("", include("incidents.urls")),
     path("", include("monitoring.live_urls")),
+    path("", include("monitoring.status_urls")),
 ]
 
 # Apps that are still being built join as soon as their modules are there.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from incidents.views import deeds, fragments, notifications, pages
+from incidents.views import deeds, fragments, notifications, pages, public
 
 app_name = "incidents"
 urlpatterns = [
@@ -20,6 +20,7 @@ urlpatterns = [
     path("incidents/fragments/header/agent/", fragments.header_agent, name="header_agent"),
     path("incidents/fragments/header/bell/", fragments.header_bell, name="header_bell"),
     path("incidents/fragments/of-service/<slug:slug>/", fragments.of_service, name="of_service"),
+    path("incidents/fragments/public/", public.incidents, name="public"),
     path("incidents/fragments/team-work/", fragments.team_work, name="team_work"),
     path("notifications/", notifications.page, name="notifications"),
     path("notifications/read/", notifications.mark_read, name="notifications_read"),

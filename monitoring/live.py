@@ -26,7 +26,7 @@ SHOP = (
     ("Config", "/api/config"),
 )
 FRESH_SECONDS = 0.5
-MOST_ROWS, MOST_COLUMNS, MOST_PANELS = 8, 5, 8
+MOST_ROWS, MOST_COLUMNS, MOST_PANELS, MOST_FACTS = 8, 5, 8, 11
 MOST_JSON = 40_000
 _WORDS = {
     "refused": "The connection was refused: nothing listens there.",
@@ -199,17 +199,23 @@ def _text(raw: bytes, body: Any) -> str:
 
 
 def _facts(body: Any) -> list[tuple[str, str]]:
-    """Return the plain values of an object, one level down too."""
+    """Return the plain values of an object, those of its parts after its own."""
     if not isinstance(body, Mapping) or isinstance(body.get("items"), list):
         return []
-    found: list[tuple[str, str]] = []
-    for name, value in body.items():
-        if isinstance(value, Mapping):
-            state = value.get("status")
-            found += [(f"{name}", str(state))] if state is not None else []
-        elif not isinstance(value, list):
-            found.append((str(name), _short(value)))
-    return found[:MOST_ROWS]
+    own = [(str(name), _short(value)) for name, value in body.items() if _is_plain(value)]
+    parts = [value for value in body.values() if isinstance(value, Mapping)]
+    below = [pair for part in parts for pair in part.items()]
+    states = [(name, value["status"]) for name, value in below if _has_status(value)]
+    plain = [(name, value) for name, value in below if _is_plain(value)]
+    return (own + [(str(name), _short(value)) for name, value in [*states, *plain]])[:MOST_FACTS]
+
+
+def _is_plain(value: Any) -> bool:
+    return not isinstance(value, Mapping | list)
+
+
+def _has_status(value: Any) -> bool:
+    return isinstance(value, Mapping) and _is_plain(value.get("status", []))
 
 
 def _rows(body: Any) -> tuple[list[str], list[list[str]], int]:

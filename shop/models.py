@@ -11,6 +11,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from monitoring.models import Service
+
 LEASE = timedelta(seconds=30)  # longer than any single request to the shop may take
 BACK_OFF = (1, 2, 4, 8, 15)  # seconds between attempts; the last one repeats
 _CODE_LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # none that is read as another
@@ -161,3 +163,46 @@ class Checkout(models.Model):
 
     def _rows(self, state: State) -> models.QuerySet[Checkout]:
         return type(self).objects.filter(pk=self.pk, state=state)
+
+
+class TrafficRun(models.Model):
+    """Simulated shoppers for some minutes. At most one run a service, by constraint: starting twice joins."""
+
+    service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="traffic_runs")
+    rate = models.FloatField(help_text="requests a second")
+    mix = models.CharField(max_length=20, help_text="shares of browse, search, buy")
+    started_by = models.CharField(max_length=80, blank=True)
+    started_at = models.DateTimeField(default=timezone.now)
+    ends_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    beat_at = models.DateTimeField(help_text="when the driving process last said that it lives")
+    driven = models.BooleanField(default=False)
+    is_running = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["service"], condition=Q(is_running=True), name="one_traffic_run_a_service"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rate:g}/s at {self.service_id}"
+
+
+class TrafficSecond(models.Model):
+    """One second of a run: counts, and latency in milliseconds."""
+
+    run = models.ForeignKey(TrafficRun, on_delete=models.CASCADE, related_name="seconds")
+    at = models.DateTimeField(default=timezone.now)
+    count = models.PositiveIntegerField()
+    errors = models.PositiveIntegerField()
+    p50_ms = models.FloatField()
+    p95_ms = models.FloatField()
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.count} requests"

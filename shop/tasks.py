@@ -5,7 +5,10 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
+from monitoring import realtime
 from shop import placement, shelf, tracking
+from shop.models import TrafficRun
+from shop.traffic import run as traffic
 
 
 @shared_task
@@ -24,3 +27,13 @@ def track_orders() -> None:
 def refill_shelf() -> None:
     """Keep a fresh last good answer of catalogue and settings."""
     shelf.refill()
+
+
+@shared_task
+def drive_traffic(run_id: int) -> None:
+    """Send a run's requests until it ends; a second delivery of the task finds it driven already."""
+    run = TrafficRun.objects.select_related("service").filter(pk=run_id).first()
+    if run is not None:
+        traffic.drive(
+            run, told=lambda one: realtime.publish("traffic", {"service": one.service.slug})
+        )

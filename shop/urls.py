@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from shop.views import account, cart, catalogue, checkout, orders
+from shop.views import account, cart, catalogue, checkout, orders, traffic
 
 app_name = "shop"
 urlpatterns = [
@@ -22,6 +22,9 @@ urlpatterns = [
     path("shop/orders/<str:code>/agree/", orders.agree, name="agree"),
     path("shop/orders/<str:code>/cancel/", orders.cancel, name="cancel"),
     path("shop/orders/<str:code>/again/", orders.again, name="again"),
+    path("live/traffic/<slug:slug>/", traffic.show, name="traffic"),
+    path("live/traffic/<slug:slug>/start/", traffic.start, name="traffic_start"),
+    path("live/traffic/<slug:slug>/stop/", traffic.stop, name="traffic_stop"),
     path("shop/account/", account.account, name="account"),
     path("shop/account/forget/", account.forget, name="forget"),
 ]
