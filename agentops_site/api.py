@@ -6,14 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from monitoring.api import router as monitoring_router
 from ninja import NinjaAPI
 
 from incidents.api import router as incidents_router
 from incidents.models import LostLease
-from incidents.pipeline.gates import Conflict
-from incidents.states import IllegalTransition
+from incidents.states import Conflict, IllegalTransition
 from incidents.values import BadActions
+from monitoring.api import router as monitoring_router
 from teams.access import AccessRefused
 from teams.tokens import BearerAuth, answer_refused
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 
 from incidents.values import (
@@ -15,7 +19,8 @@ from incidents.values import (
     StartUp,
     Wishes,
 )
-from monitoring.values import Answer, HttpRequest
+from monitoring.ports import TargetReader, TargetWriter
+from monitoring.values import Answer, HttpRequest, ServiceSpec
 
 
 class PortError(Exception):
@@ -107,3 +112,24 @@ class Announcer(Protocol):
 
     def announce(self, *, address: str, title: str, body: str, link: str, severity: str) -> None:
         """Deliver the message; raise `AnnounceError`, whose text never holds the address."""
+
+
+def _now() -> datetime:
+    return datetime.now(tz=UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tools:
+    """Everything outside that a step may ask, handed in by the caller so that no step knows an adapter.
+
+    Diagnosticians are asked in order, the built-in one last; `now` and `wait` (seconds) are the clock.
+    """
+
+    diagnosticians: tuple[Diagnostician, ...]
+    fix_writers: tuple[FixWriter, ...]
+    reviewers: tuple[SafetyReviewer, ...]
+    sandbox: Callable[[str], Sandbox]
+    reader: Callable[[ServiceSpec], TargetReader]
+    writer: Callable[[ServiceSpec], TargetWriter]
+    now: Callable[[], datetime] = _now
+    wait: Callable[[float], None] = time.sleep

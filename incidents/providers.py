@@ -9,8 +9,7 @@ from django.conf import settings
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
-from incidents.pipeline.tools import Tools
-from incidents.ports import Announcer, Diagnostician, FixWriter, SafetyReviewer, Sandbox
+from incidents.ports import Announcer, Diagnostician, FixWriter, SafetyReviewer, Sandbox, Tools
 from monitoring import providers as monitoring_providers
 
 

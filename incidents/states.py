@@ -109,6 +109,10 @@ class IllegalTransition(Exception):
         self.current, self.wanted = current, wanted
 
 
+class Conflict(Exception):
+    """A person's decision does not fit what is now: wrong state, drifted digest, expired, or somebody was first."""
+
+
 def check(current: str, wanted: str) -> None:
     """Raise `IllegalTransition` unless the move is in the table; staying where one is is no move."""
     if current != wanted and Status(wanted) not in TRANSITIONS[Status(current)]:

@@ -6,14 +6,11 @@ from django.conf import settings
 
 from incidents import policy
 from incidents.models import AgentState, Fix, Incident
+from incidents.states import Conflict as Conflict
 from monitoring.models import Service
 from teams import access
 from teams.models import User
 from teams.roles import ROLE_WORDS, Verb
-
-
-class Conflict(Exception):
-    """The decision does not fit what is now: wrong state, drifted digest, expired, or somebody was first."""
 
 
 def policy_of(service: Service) -> policy.Policy:
