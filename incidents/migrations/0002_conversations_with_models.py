@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
                 ('model', models.CharField(blank=True, max_length=80)),
                 ('state', models.CharField(choices=[('running', 'Running'), ('answered', 'Answered'), ('failed', 'Failed')], default='running', max_length=10)),
                 ('reason', models.TextField(blank=True, help_text='why it failed, for people')),
-                ('answer', models.JSONField(null=True)),
+                ('answer', models.TextField(blank=True)),
                 ('tag', models.CharField(blank=True, max_length=16)),
                 ('seconds', models.FloatField(default=0)),
                 ('started_at', models.DateTimeField(default=django.utils.timezone.now)),

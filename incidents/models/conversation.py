@@ -11,8 +11,8 @@ from incidents.models.incident import Incident
 class AgentRun(models.Model):
     """One conversation with a model: it yields the diagnosis and the fix of one attempt.
 
-    `answer` is the model's final structured answer as it came, secrets still as placeholders; `tag` is what marks
-    the placeholders of this run. A run is kept when its worker dies, so that its cost still counts.
+    `answer` is the model's final structured answer in JSON, secrets still as placeholders (text, since PostgreSQL's
+    JSON refuses NUL, and a NUL in a fix has to be seen to be refused); `tag` marks the placeholders of this run. A run is kept when its worker dies, so that its cost still counts.
     """
 
     class State(models.TextChoices):
@@ -26,7 +26,7 @@ class AgentRun(models.Model):
     model = models.CharField(max_length=80, blank=True)
     state = models.CharField(max_length=10, choices=State, default=State.RUNNING)
     reason = models.TextField(blank=True, help_text="why it failed, for people")
-    answer = models.JSONField(null=True)
+    answer = models.TextField(blank=True)
     tag = models.CharField(max_length=16, blank=True)
     seconds = models.FloatField(default=0)
     started_at = models.DateTimeField(default=timezone.now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 from django.db import transaction
@@ -15,7 +16,7 @@ from incidents.pipeline.workbench import workbench_of
 from incidents.ports import DiagnosisError
 from incidents.states import Status, Step
 from incidents.timeline import note
-from incidents.values import DiagnosisDraft, EvidencePack
+from incidents.values import DiagnosisDraft, EvidencePack, Severity
 
 
 def diagnose(incident: Incident, tools: Tools) -> None:
@@ -24,7 +25,7 @@ def diagnose(incident: Incident, tools: Tools) -> None:
     pack = pack_of(incident)
     pack = replace(pack, workbench=workbench_of(incident, tools, pack))
     draft, fallbacks = _first_answer(pack, tools)
-    severity = policy.severity_of(incident.failure["symptom"], draft.category)
+    severity = _severity(incident, pack, draft, tools)
     with transaction.atomic():
         Diagnosis.objects.create(
             incident=incident,
@@ -68,6 +69,23 @@ def _first_answer(pack: EvidencePack, tools: Tools) -> tuple[DiagnosisDraft, lis
         except DiagnosisError as error:
             reasons.append(f"{diagnostician.name}: {error}")
     raise DiagnosisError("; ".join(reasons) or "no diagnostician is set up", permanent=True)
+
+
+def _severity(
+    incident: Incident, pack: EvidencePack, draft: DiagnosisDraft, tools: Tools
+) -> Severity:
+    """Return the severity by what was measured; a model's category may raise it, but never lower it.
+
+    Otherwise a log line could talk a model into calling a corrupted database a typing error, which heals alone.
+    """
+    symptom, rules = incident.failure["symptom"], tools.diagnosticians[-1]
+    categories = {draft.category}
+    if draft.author != rules.name:
+        with suppress(DiagnosisError):
+            categories.add(rules.diagnose(pack).category)
+    return max(
+        (policy.severity_of(symptom, category) for category in categories), key=lambda s: s.rank
+    )
 
 
 def _known_only(cited: tuple[str, ...], pack: EvidencePack) -> list[str]:

@@ -33,7 +33,7 @@ class ClaudeDiagnostician:
             raise DiagnosisError(run.reason)
         if run.state == AgentRun.State.RUNNING:
             _converse(run, pack)
-        return answer.diagnosis_of(answer.Answer.model_validate(run.answer), pack, _spent(run))
+        return answer.diagnosis_of(answer.parse(run.answer), pack, _spent(run))
 
 
 class ClaudeFixWriter:
@@ -49,9 +49,7 @@ class ClaudeFixWriter:
         if run is None:
             return []  # the timeline says already why there was no conversation
         try:
-            draft = answer.fix_of(
-                answer.Answer.model_validate(run.answer), redactor_of(pack, run.tag)
-            )
+            draft = answer.fix_of(answer.parse(run.answer), redactor_of(pack, run.tag))
         except BadActions as error:
             raise FixError(f"its fix was refused: {error}", permanent=True) from error
         return [draft] if draft else []
@@ -71,7 +69,7 @@ def _converse(run: AgentRun, pack: EvidencePack) -> None:
         reason = str(error)
         ledger.failed(run, reason, budget.seconds)
         raise DiagnosisError(reason, permanent=getattr(error, "permanent", False)) from error
-    ledger.answered(run, found.model_dump(mode="json"), budget)
+    ledger.answered(run, answer.text_of(found), budget)
 
 
 def _spent(run: AgentRun) -> dict[str, Any]:

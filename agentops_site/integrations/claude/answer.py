@@ -6,6 +6,7 @@ secret where it stands but not carry it elsewhere, and texts for people lose con
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -120,6 +121,11 @@ def parse(text: str) -> Answer:
         ) from error
     except ValueError as error:
         raise VendorError("Claude's answer is not valid text", counts=False) from error
+
+
+def text_of(answer: Answer) -> str:
+    """Return the answer as `parse` takes it again, in ASCII."""
+    return json.dumps(answer.model_dump(mode="json"))
 
 
 def diagnosis_of(answer: Answer, pack: EvidencePack, spent: Mapping[str, Any]) -> DiagnosisDraft:

@@ -68,9 +68,9 @@ def keep_failure(run: AgentRun, sent: list[Any], error: Exception, *, seconds: f
     _exchange(run, sent, Tokens(), error=str(error)[:1000], duration_ms=int(seconds * 1000))
 
 
-def answered(run: AgentRun, answer: dict[str, Any], budget: Budget) -> None:
+def answered(run: AgentRun, answer: str, budget: Budget) -> None:
     """Close a conversation that reached its end."""
-    run.state, run.answer, run.seconds = AgentRun.State.ANSWERED, _storable(answer), budget.seconds
+    run.state, run.answer, run.seconds = AgentRun.State.ANSWERED, answer, budget.seconds
     run.save(update_fields=["state", "answer", "seconds", "model"])
 
 

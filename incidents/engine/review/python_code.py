@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from incidents.engine.review import calls, guards, shell, sql
+from incidents.engine.review import calls, guards, health, shell, sql
 from incidents.engine.review.changed import ChangedFile
 from incidents.engine.review.names import Names
 from incidents.engine.review.objection import Objection
@@ -48,6 +48,7 @@ def findings(file: ChangedFile) -> Iterator[Finding]:
         yield from guards.swallowed_errors(file)
     yield from guards.removed_checks(file)
     yield from guards.lost_tests(file)
+    yield from health.fake_health(file)
 
 
 def _new(file: ChangedFile, tree: ast.Module) -> Iterator[Finding]:

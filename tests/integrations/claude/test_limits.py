@@ -52,14 +52,13 @@ def test_a_model_that_is_told_to_conclude_may_still_answer(
 def test_money_is_limited_for_the_whole_incident(
     api: AnthropicStandIn, pack: EvidencePack, settings: Any
 ) -> None:
-    settings.CLAUDE_PRICES = {"claude-sonnet-5-5": (20.0, 50.0)}
+    settings.CLAUDE_PRICES = {"claude-sonnet-5-5": (40.0, 50.0)}
     api.turns = [endless_reader()]
     assert "$0.50" in fails(pack)
     spent = sum(row.cost_usd for row in ModelExchange.objects.all())
     assert 0.05 < spent <= 0.5
-    asked = len(api.asked)
     assert "$0.50" in fails(replace(pack, attempt=2))
-    assert len(api.asked) <= asked + 1
+    assert sum(row.cost_usd for row in ModelExchange.objects.all()) <= 0.5
 
 
 def test_no_call_is_made_that_could_break_the_limit(settings: Any) -> None:
