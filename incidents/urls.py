@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from incidents.views import deeds, fragments, notifications, pages, public
+from incidents.views import deeds, fragments, notifications, pages, public, reports
 
 app_name = "incidents"
 urlpatterns = [
@@ -33,4 +33,11 @@ urlpatterns = [
         notifications.remove_channel,
         name="channel_remove",
     ),
+    path("reports/", reports.report_list, name="reports"),
+    path("reports/<int:pk>/", reports.report, name="report"),
+    path("reports/<int:pk>/print/", reports.print_view, name="report_print"),
+    path("reports/<int:pk>/report.md", reports.download, name="report_download"),
+    path("reports/<int:pk>/post-mortem/", reports.postmortem, name="report_postmortem"),
+    path("reports/<int:pk>/follow-ups/", reports.add_follow_up, name="follow_up_add"),
+    path("reports/follow-ups/<int:pk>/", reports.change_follow_up, name="follow_up_change"),
 ]

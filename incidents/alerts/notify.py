@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from incidents.alerts import outbox
+from incidents.alerts.outbox import News
 from incidents.models import Incident, Notification, NotificationPreference
 from monitoring.realtime import publish
 from teams.models import User
@@ -29,11 +30,15 @@ class Reader:
 
 
 def tell(people: Iterable[User], *, incident: Incident, kind: str, text: str, key: str) -> int:
+    """Tell each person once of something on the incident's page, and the team's channels; see `tell_news`."""
+    link = reverse("incidents:incident", args=[incident.pk])
+    return tell_news(people, News(incident=incident, kind=kind, text=text, link=link, key=key))
+
+
+def tell_news(people: Iterable[User], news: News) -> int:
     """Tell each person once, and the team's channels; a repeated `key` is dropped. Returns how many rows are new."""
     now = timezone.now()
-    readers = _readers({person.pk: person for person in people}, incident, kind, now)
-    link = reverse("incidents:incident", args=[incident.pk])
-    news = outbox.News(incident=incident, kind=kind, text=text[:400], link=link, key=key[:120])
+    readers = _readers({person.pk: person for person in people}, news, now)
     with transaction.atomic():
         fresh = _unheard(readers, news)
         heads = _unread_heads([reader.person.pk for reader in fresh], now)
@@ -48,22 +53,22 @@ def tell(people: Iterable[User], *, incident: Incident, kind: str, text: str, ke
     return len(fresh)
 
 
-def _readers(people: dict[int, User], incident: Incident, kind: str, now: datetime) -> list[Reader]:
+def _readers(people: dict[int, User], news: News, now: datetime) -> list[Reader]:
     """Return those who want to hear of it, at what time of their day."""
     chosen = NotificationPreference.objects.filter(person__in=people)
     wishes = {row.person_id: row for row in chosen}
     readers = []
     for pk, person in people.items():
         wish = wishes.get(pk, LOUDEST)
-        if person.is_admitted and wish.wants(kind, incident.severity):
-            quiet = wish.quiet_end(now, person.time_zone, incident.severity)
+        if person.is_admitted and wish.wants(news.kind, news.incident.severity):
+            quiet = wish.quiet_end(now, person.time_zone, news.incident.severity)
             readers.append(Reader(person=person, quiet_until=quiet))
     return readers
 
 
-def _unheard(readers: Sequence[Reader], news: outbox.News) -> list[Reader]:
+def _unheard(readers: Sequence[Reader], news: News) -> list[Reader]:
     people = [reader.person.pk for reader in readers]
-    told = Notification.objects.filter(person__in=people, key=news.key)
+    told = Notification.objects.filter(person__in=people, key=news.key[:120])
     known = set(told.values_list("person_id", flat=True))
     return [reader for reader in readers if reader.person.pk not in known]
 
@@ -82,15 +87,15 @@ def _unread_heads(people: Sequence[int], now: datetime) -> dict[int, int]:
     }
 
 
-def _row(reader: Reader, news: outbox.News, head: int | None, now: datetime) -> Notification:
+def _row(reader: Reader, news: News, head: int | None, now: datetime) -> Notification:
     return Notification(
         person=reader.person,
         incident=news.incident,
         kind=news.kind,
         severity=news.incident.severity,
-        text=news.text,
+        text=news.text[:400],
         link=news.link,
-        key=news.key,
+        key=news.key[:120],
         at=now,
         bundle_id=head,
         read_at=now if head else None,

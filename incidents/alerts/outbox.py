@@ -54,7 +54,7 @@ def _delivery(news: News, channel: NotificationChannel, not_before: datetime) ->
         title=f"[{incident.severity}] {incident.service.name}: {Kind(news.kind).label}"[:200],
         body=redact(news.text, known),
         link=news.link,
-        key=news.key,
+        key=news.key[:140],
         next_at=not_before,
     )
 

@@ -141,12 +141,11 @@ def resolve(*, incident_id: int, person: User, reason: str) -> Incident:
             raise Conflict(f"The incident is {incident.status}; it cannot be closed by hand now.")
         if not reason.strip():
             raise Conflict("Say how it was dealt with.")
-        incident.move(
-            status=Status.CLOSED, step=Step.WAIT, waits_for="", **acknowledged(incident, person)
-        )
-        _record(
-            incident, person, "closed", f"{person} closed it: “{reason.strip()}”", reason=reason
-        )
+        fields = {"waits_for": "", **acknowledged(incident, person)}
+        incident.move(status=Status.CLOSED, step=Step.REPORT, **fields)
+        words = f"{person} closed it: “{reason.strip()}”"
+        _record(incident, person, "closed", words, reason=reason)
+        queue.enqueue(queue.RUN, incident.pk)
     return incident
 
 
