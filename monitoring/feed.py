@@ -70,19 +70,25 @@ class Feed:
     def __init__(self) -> None:
         self.members: set[Member] = set()
         self._listening: asyncio.Task[None] | None = None
+        self._hears = False
 
     def join(self, member: Member) -> None:
-        """Take a member in; with the first one listening begins."""
+        """Take a member in; with the first one listening begins.
+
+        Each is told of `EVERYTHING` once we listen: something may have happened since its page was made.
+        """
         self.members.add(member)
         if self._listening is None:
             self._listening = asyncio.create_task(self._listen())
+        elif self._hears:
+            member.offer(EVERYTHING)
 
     def leave(self, member: Member) -> None:
         """Let a member go; with the last one listening ends."""
         self.members.discard(member)
         if not self.members and self._listening is not None:
             self._listening.cancel()
-            self._listening = None
+            self._listening, self._hears = None, False
 
     async def _listen(self) -> None:
         while True:
@@ -90,12 +96,14 @@ class Feed:
                 await self._hear()
             except (RedisError, OSError) as error:
                 log.info("No nudges while the broker is away: %s", error)
+            self._hears = False
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _hear(self) -> None:
         broker = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2)
         async with broker, broker.pubsub() as subscription:
             await subscription.subscribe(CHANNEL)
+            self._hears = True
             self._hand_out(EVERYTHING)
             silent = 0.0
             while silent < SILENT_SECONDS:

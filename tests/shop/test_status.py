@@ -1,0 +1,144 @@
+"""The public status page: true in plain words, exact by the day, silent about what is internal."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from incidents.models import Incident
+from monitoring import uptime
+from monitoring.models import HealthChange, Service, ServiceHealth
+from tests.shop.store import text_of
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def fresh_page() -> None:
+    cache.clear()
+
+
+def watched(
+    slug: str = "shop", *, state: str = "healthy", since: datetime = NOW - 30 * DAY
+) -> Service:
+    service = Service.objects.create(
+        slug=slug, name=slug.title(), directory="/srv/internal", port=4999, created_at=since
+    )
+    ServiceHealth.objects.create(service=service, state=state, since=since)
+    return Service.objects.select_related("health").get(pk=service.pk)
+
+
+def change(service: Service, before: str, after: str, at: datetime) -> None:
+    HealthChange.objects.create(service=service, before=before, after=after, at=at)
+
+
+def test_a_day_with_an_outage_counts_its_exact_seconds() -> None:
+    service = watched()
+    change(service, "healthy", "down", NOW - 2 * DAY)
+    change(service, "down", "healthy", NOW - 2 * DAY + timedelta(minutes=14, seconds=24))
+    days = uptime.days_of([service], now=NOW)[service.pk]
+    assert len(days) == 90
+    broken = days[-3]
+    assert (broken.state, broken.down, broken.watched) == ("down", 864.0, 86400.0)
+    assert uptime.share([broken]) == pytest.approx(99.0)
+    assert uptime.share(days) == pytest.approx(100 * (1 - 864 / (30 * 86400)))
+
+
+def test_an_outage_over_midnight_is_split_between_its_days() -> None:
+    service = watched()
+    midnight = NOW.replace(hour=0)
+    change(service, "healthy", "down", midnight - timedelta(minutes=5))
+    change(service, "down", "healthy", midnight + timedelta(minutes=10))
+    days = uptime.days_of([service], now=NOW)[service.pk]
+    assert [day.down for day in days[-2:]] == [300.0, 600.0]
+
+
+def test_nothing_is_claimed_for_the_time_before_a_service_was_registered() -> None:
+    service = watched(since=NOW - DAY)
+    days = uptime.days_of([service], now=NOW)[service.pk]
+    assert {day.state for day in days[:-2]} == {"unknown"}
+    assert {day.watched for day in days[:-2]} == {0.0}
+    assert uptime.share(days) == 100.0
+
+
+def test_an_outage_that_goes_on_counts_until_now_and_unknown_time_counts_for_nothing() -> None:
+    service = watched(state="down")
+    change(service, "healthy", "unknown", NOW - timedelta(hours=6))
+    change(service, "unknown", "down", NOW - timedelta(hours=3))
+    today = uptime.days_of([service], now=NOW)[service.pk][-1]
+    assert (today.watched, today.down) == (9 * 3600.0, 3 * 3600.0)
+
+
+def test_anybody_sees_the_state_in_plain_words_and_nothing_internal() -> None:
+    service = watched(state="down", since=timezone.now() - DAY)
+    HealthChange.objects.create(
+        service=service,
+        before="healthy",
+        after="down",
+        verdict={"detail": "KeyError in handler.py"},
+    )
+    page = Client().get("/status/")
+    assert page.status_code == 200
+    shown = text_of(page)
+    assert "Shop is not working" in shown
+    for secret in ("KeyError", "handler.py", "/srv/internal", "4999"):
+        assert secret not in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("healthy", "Everything is working"),
+        ("degraded", "slow or failing"),
+        ("unknown", "Nothing is known yet"),
+    ],
+)
+def test_the_headline_says_the_worst(state: str, words: str) -> None:
+    watched(state=state)
+    assert words in text_of(Client().get("/status/"))
+
+
+def test_services_that_are_switched_off_are_not_shown() -> None:
+    Service.objects.filter(pk=watched().pk).update(enabled=False)
+    assert "No services" in text_of(Client().get("/status/"))
+
+
+def test_incidents_are_shown_without_title_cause_or_person() -> None:
+    service = watched(since=timezone.now() - DAY)
+    past = {"detected_at": timezone.now() - DAY, "ended_at": timezone.now() - DAY / 2}
+    Incident.objects.create(
+        service=service, fingerprint="a", title="KeyError at pricing.py", severity="blocker", status="RESOLVED", **past
+    )  # fmt: skip
+    Incident.objects.create(
+        service=service, fingerprint="b", title="Config holds a password", severity="medium"
+    )
+    page = Client().get("/incidents/fragments/public/")
+    shown = text_of(page)
+    assert "Shop did not work Over after 12.0 hours" in shown
+    assert "Shop was slow or failed in places We are working on it" in shown
+    for secret in ("KeyError", "pricing", "password", "Config"):
+        assert secret not in page.content.decode()
+
+
+def test_the_number_of_queries_is_the_same_for_any_number_of_services() -> None:
+    def queries() -> int:
+        cache.clear()
+        with CaptureQueriesContext(connection) as seen:
+            Client().get("/status/")
+            Client().get("/incidents/fragments/public/")
+        return len(seen)
+
+    watched()
+    few = queries()
+    for number in range(20):
+        service = watched(f"s{number}")
+        Incident.objects.create(service=service, fingerprint=f"{number}", title="t")
+    assert queries() == few
