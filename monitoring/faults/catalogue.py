@@ -3,7 +3,7 @@
 A file's name is the fault's name. Its keys: `title`, `what` (what will be done), `symptom` (what will be seen),
 `severity` (as AgentOps should judge it); then `restart = true` when a code change goes live by a restart, and at least
 one of `signal` (a number sent to the process) and `[[edit]]` tables (`path`, `old`, `new`: `old` must stand in the
-file exactly once). See `bug.toml`.
+file exactly once, and `new` must be no part of it). See `bug.toml`.
 """
 
 from __future__ import annotations
@@ -109,7 +109,10 @@ def _problem(name: str, found: Mapping[str, Any]) -> str:
         (isinstance(found.get("restart", False), bool), "restart is true or false"),
         (type(found.get("signal", 0)) is int, "signal is a number"),
         (bool(found.get("signal")) or bool(found.get("edit")), "it does nothing"),
-        (all(_is_edit(table) for table in found.get("edit", [])), "edit: path, old and new"),
+        (
+            all(_is_edit(table) for table in found.get("edit", [])),
+            "edit: path, old, and a new that is no part of old",
+        ),
     )
     return next((problem for right, problem in checks if not right), "")
 
@@ -122,7 +125,10 @@ def _is_edit(table: Mapping[str, Any]) -> bool:
     texts = table.keys() == {"path", "old", "new"} and all(
         isinstance(v, str) for v in table.values()
     )
-    return texts and safe_relative(table["path"]) and bool(table["old"]) and bool(table["new"])
+    if not texts or not safe_relative(table["path"]):
+        return False
+    # Otherwise nobody could tell a file with the fault from one without it.
+    return bool(table["old"]) and table["new"] not in table["old"]
 
 
 def _edit(table: Mapping[str, str]) -> Edit:

@@ -39,10 +39,10 @@ def take_out(fault: Fault, path: str, *, before: bytes, now: bytes | None) -> by
 def _replaced(text: bytes | None, edit: Edit) -> bytes:
     if text is None:
         raise EditDoesNotFit(f"there is no file {edit.path}")
+    if edit.new in text:
+        raise EditDoesNotFit(f"{edit.path}: the fault is in it already")
     found = text.count(edit.old)
     if found == 1:
         return text.replace(edit.old, edit.new)
-    if found == 0 and edit.new in text:
-        raise EditDoesNotFit(f"{edit.path}: the fault is in it already")
     first = edit.old.decode().strip().splitlines()[0]
     raise EditDoesNotFit(f"{edit.path}: {first!r} stands in it {found} times instead of once")

@@ -1,0 +1,159 @@
+"""The watcher tells unplanned ends at once, planned ones never, and lives through hiccups."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import OperationalError
+
+from agentops_site.integrations.local import LocalRuntime
+from monitoring import operations, watcher
+from monitoring.keeper.client import KeeperClient
+from monitoring.values import ProcessState, ServiceSpec
+from monitoring.watcher import Watcher
+from tests.monitoring.runtime.conftest import MakeService
+from tests.monitoring.runtime.helpers import until
+
+TIMES_OUT = 5.0
+
+
+@dataclass
+class Told:
+    """What the watcher recorded, in the place of `operations.record_exit`; fails as often as `failures` says."""
+
+    ends: list[tuple[int, ProcessState, float]] = field(default_factory=list)
+    failures: int = 0
+
+    def record_exit(self, *, service_id: int, process: ProcessState, now: datetime) -> int:
+        assert now.tzinfo
+        if self.failures:
+            self.failures -= 1
+            raise OperationalError("database is locked")
+        self.ends.append((service_id, process, time.monotonic()))
+        return 1
+
+
+@dataclass
+class Scene:
+    """A watcher in a thread, the services it sees, and what it told."""
+
+    told: Told
+    specs: list[ServiceSpec]
+
+    def has_told(self, times: int) -> bool:
+        return len(self.told.ends) >= times
+
+    def first(self) -> tuple[int, ProcessState, float]:
+        until(lambda: self.told.ends, TIMES_OUT)
+        return self.told.ends[0]
+
+
+@pytest.fixture(params=["pidfd", "polling"])
+def scene(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    made = Scene(Told(), [])
+    monkeypatch.setattr(operations, "record_exit", made.told.record_exit)
+    monkeypatch.setattr(watcher, "enabled_specs", lambda: list(made.specs))
+    monkeypatch.setattr(watcher, "close_old_connections", lambda: None)
+    monkeypatch.setattr(watcher, "REREAD_SECONDS", 0.2)
+    if request.param == "polling":
+        monkeypatch.delattr(os, "pidfd_open", raising=False)
+    watching = Watcher()
+    thread = threading.Thread(target=watching.run)
+    thread.start()
+    yield made
+    watching.stop()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+def test_a_kill_is_told_within_a_quarter_of_a_second(
+    scene: Scene, runtime: LocalRuntime, make_service: MakeService
+) -> None:
+    spec = make_service()
+    runtime.start(spec)
+    scene.specs.append(spec)
+    time_to_follow = time.monotonic() + 0.4
+    until(lambda: time.monotonic() > time_to_follow)
+    runtime.kill(spec, signal.SIGKILL)
+    killed = time.monotonic()
+    service_id, state, at = scene.first()
+    assert service_id == spec.id
+    assert (state.phase, state.signal) == ("exited", signal.SIGKILL)
+    assert at - killed < 0.25
+
+
+def test_planned_ends_are_never_told(
+    scene: Scene, runtime: LocalRuntime, make_service: MakeService
+) -> None:
+    spec, other = make_service(), make_service("import sys; sys.exit(1)")
+    scene.specs.append(spec)
+    runtime.start(spec)
+    for _ in range(4):
+        runtime.restart(spec)
+    runtime.stop(spec)
+    scene.specs.append(other)
+    runtime.start(other)
+    assert scene.first()[0] == other.id  # the watcher was awake all the time
+    assert [service_id for service_id, _, _ in scene.told.ends] == [other.id]
+
+
+def test_each_end_is_told_once_also_when_the_service_dies_again(
+    scene: Scene, runtime: LocalRuntime, make_service: MakeService
+) -> None:
+    spec = make_service("import sys; sys.exit(3)")
+    scene.specs.append(spec)
+    for number in (1, 2, 3):
+        runtime.start(spec)
+        until(partial(scene.has_told, number), TIMES_OUT)
+    assert [state.generation for _, state, _ in scene.told.ends] == [1, 2, 3]
+
+
+def test_the_end_of_a_killed_keepers_service_is_told(
+    scene: Scene, runtime: LocalRuntime, make_service: MakeService
+) -> None:
+    spec = make_service()
+    runtime.start(spec)
+    scene.specs.append(spec)
+    os.kill(KeeperClient(settings.DATA_DIR, spec.slug).state().keeper_pid or 0, signal.SIGKILL)
+    assert scene.first()[1].phase == "exited"
+
+
+def test_an_end_that_the_database_refused_is_told_later(
+    scene: Scene, runtime: LocalRuntime, make_service: MakeService
+) -> None:
+    spec = make_service("import sys; sys.exit(3)")
+    scene.told.failures = 3
+    runtime.start(spec)
+    scene.specs.append(spec)
+    assert scene.first()[1].exit_code == 3
+    assert scene.told.failures == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_command_ends_cleanly_on_sigterm(tmp_path: Path) -> None:
+    """Runs on a database without tables: the hiccup of an `up` whose migration is not through yet."""
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "watch_processes"],
+        cwd=settings.BASE_DIR,
+        env={**os.environ, "AGENTOPS_DATA": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr
+    line = process.stderr.readline()
+    assert "will be tried again" in line, line
+    process.terminate()
+    assert process.wait(5) == 0
+    process.stderr.close()
