@@ -64,7 +64,8 @@ def stacks(pid: int) -> str:
     if program is None:
         return _kernel_view(pid, "py-spy is not installed")
     # Without pausing: a py-spy that is killed at its time limit could leave the service stopped.
-    command = [program, "dump", "--nonblocking", "--pid", str(pid)]
+    # Full names: a service may have its own `threading.py`, and a short name fits many files.
+    command = [program, "dump", "--nonblocking", "--full-filenames", "--pid", str(pid)]
     try:
         dump = subprocess.run(  # noqa: S603 - our own program
             command, capture_output=True, timeout=STACK_SECONDS, check=False

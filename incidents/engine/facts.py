@@ -48,10 +48,17 @@ class Facts:
 
     @cached_property
     def hunks(self) -> tuple[Hunk, ...]:
-        """Return what changed since last known good; empty also when there is none."""
-        return (
-            hunks(self.pack.last_good, self.pack.current) if self.pack.last_good is not None else ()
-        )
+        """Return what changed since last known good; empty also when there is none or the files cannot be read."""
+        if self.pack.last_good is None or self.unreadable:
+            return ()
+        return hunks(self.pack.last_good, self.pack.current)
+
+    @cached_property
+    def unreadable(self) -> str:
+        """Return why the service's files cannot be read, else "". They are not to be taken for deleted ones then."""
+        said = (item.body for item in self.pack.items if item.kind == "unreadable")
+        lines = (line for body in said for line in body.splitlines())
+        return next((ln.removeprefix("files: ") for ln in lines if ln.startswith("files: ")), "")
 
     @cached_property
     def changed_environment(self) -> tuple[str, ...]:
@@ -64,7 +71,8 @@ class Facts:
     @property
     def nothing_changed(self) -> bool:
         """Return whether code, config and environment are known to be those of last known good."""
-        return self.pack.last_good is not None and not self.hunks and not self.changed_environment
+        known = self.pack.last_good is not None and not self.unreadable
+        return known and not self.hunks and not self.changed_environment
 
     @cached_property
     def code_hunks(self) -> tuple[Hunk, ...]:
