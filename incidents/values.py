@@ -270,7 +270,8 @@ class BoxPlan:
     """What a sandbox is to start: a complete tree (never a link to the live one) and its start command.
 
     `data_from` is the live service's directory from which `data_globs` are copied consistently; `command` holds
-    `{port}` where the port goes; limits are seconds and bytes.
+    `{port}` where the port goes; limits are seconds and bytes. With `patience` a copy that takes a health request and
+    does not answer it for so many seconds counts as hung, without waiting for the whole `start_timeout`.
     """
 
     name: str
@@ -284,17 +285,22 @@ class BoxPlan:
     wall_seconds: float = 60.0
     memory_bytes: int = 1_000_000_000
     runtime_directory: str = ""
+    patience: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class StartUp:
-    """How a start in a sandbox went; `answered` is true when the port accepted a request in time."""
+    """How a start in a sandbox went; `answered` is true when the port answered a request in time.
+
+    `hung` is true when it took the health request and did not answer within the plan's patience.
+    """
 
     answered: bool
     seconds: float
     exit_code: int | None = None
     signal: int | None = None
     log_tail: str = ""
+    hung: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

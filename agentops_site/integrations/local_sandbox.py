@@ -28,6 +28,7 @@ from monitoring.values import Answer, HttpRequest
 
 _POLL_SECONDS = 0.01
 _LOG_TAIL_BYTES = 16_000
+_HUNG = "hung"
 
 
 class LocalSandbox:
@@ -95,23 +96,28 @@ class LocalBox:
         except LaunchError as error:
             return StartUp(answered=False, seconds=time.monotonic() - begun, log_tail=str(error))
         self.isolation = process.isolation
-        answered, ended = self._await_answer(process, begun + self.plan.start_timeout)
+        first, ended = self._await_answer(process, begun + self.plan.start_timeout)
         return StartUp(
-            answered=answered,
+            answered=first.status is not None,
+            hung=first.failure == _HUNG,
             seconds=round(time.monotonic() - begun, 4),
             exit_code=ended.code if ended else None,
             signal=ended.signal if ended else None,
             log_tail=self._log_tail(),
         )
 
-    def _await_answer(self, process: Process, limit: float) -> tuple[bool, Exit | None]:
+    def _await_answer(self, process: Process, limit: float) -> tuple[Answer, Exit | None]:
+        health, patience = HttpRequest(path=self.plan.health_path), self.plan.patience
         while (left := limit - time.monotonic()) > 0:
-            if self.ask(HttpRequest(path=self.plan.health_path), left).status is not None:
-                return True, None
+            answer = self.ask(health, min(left, patience or left))
+            if answer.status is not None:
+                return answer, None
             if ended := process.poll():
-                return False, ended
+                return answer, ended
+            if patience and answer.failure == "timeout":
+                return Answer(failure=_HUNG), None
             time.sleep(_POLL_SECONDS)
-        return False, process.poll()
+        return Answer(failure="timeout"), process.poll()
 
     def ask(self, request: HttpRequest, timeout: float) -> Answer:
         """Send one request to the copy; never raises for the copy's fault."""

@@ -130,6 +130,15 @@ class SandboxContract:
         assert result.exit_code is None
         assert 0.9 <= result.seconds < 6
 
+    def test_a_copy_that_holds_its_first_health_request_is_known_to_hang(self) -> None:
+        result = self.start(health_path="/sleep", patience=0.5)
+        assert (result.answered, result.hung, result.exit_code) == (False, True, None)
+        assert result.seconds < 8
+
+    def test_patience_does_not_hurry_a_copy_that_ends(self) -> None:
+        result = self.start(tree={"server.py": b"import sys\nsys.exit(3)\n"}, patience=0.5)
+        assert (result.answered, result.hung, result.exit_code) == (False, False, 3)
+
     def test_asking_before_the_start_or_after_the_end_is_a_failure_and_no_error(self) -> None:
         box = self.make_sandbox().open(plan_for())
         assert box.ask(HttpRequest(), 1).failure
