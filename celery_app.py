@@ -30,12 +30,12 @@ def _every(seconds: float, task: str, queue: str) -> dict[str, object]:
 
 app.conf.beat_schedule = {
     "probe due services": _every(1.0, "monitoring.tasks.probe_due", "probes"),
-    "keep last known good": _every(2.0, "monitoring.tasks.keep_last_known_good", "probes"),
+    "keep last known good": _every(5.0, "monitoring.tasks.keep_last_known_good", "probes"),
     "roll up and prune": _every(60.0, "monitoring.tasks.prune", "probes"),
     "consume health changes": _every(5.0, "incidents.tasks.consume_health_changes", "agent"),
     "audit stalled incidents": _every(5.0, "incidents.tasks.audit_stalled", "agent"),
-    "place waiting orders": _every(2.0, "shop.tasks.place_waiting_orders", "probes"),
-    "track orders": _every(1.0, "shop.tasks.track_orders", "probes"),
+    "place waiting orders": _every(5.0, "shop.tasks.place_waiting_orders", "probes"),
+    "track orders": _every(2.0, "shop.tasks.track_orders", "probes"),
     "refill shelf": _every(20.0, "shop.tasks.refill_shelf", "probes"),
     "watch deployments": _every(5.0, "incidents.tasks.watch_deployments", "agent"),
     "deliver messages": _every(5.0, "incidents.tasks.deliver_messages", "agent"),

@@ -17,6 +17,7 @@ from launcher.environment import resolve
 from launcher.guard import Guard
 from launcher.layout import ROOT, Layout
 from launcher.ports import bind_error, free_port
+from launcher.prepared import is_prepared, remember
 from launcher.readiness import Health
 from launcher.signals import Signals
 from launcher.stack import broker, manage, preparations, stack
@@ -156,9 +157,11 @@ def begin(start: Start, supervisor: Supervisor, server: str | None) -> None:
     layout = start.layout
     if server:
         supervisor.start(broker(server, str(valkey.configuration(layout))))
-    note("Preparing the database")
-    for step in preparations(layout, demo=start.demo):
-        supervisor.run(step)
+    if not is_prepared(layout, start.env, demo=start.demo):
+        note("Preparing the database")
+        for step in preparations(layout, demo=start.demo):
+            supervisor.run(step)
+        remember(layout, demo=start.demo)
     embedded = valkey.last_broker(layout) if server else None
     if embedded and not supervisor.until(embedded.answers, BROKER_LIMIT):
         raise LauncherError(
