@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from incidents.engine.causes import Cause
@@ -89,13 +90,20 @@ def _impact(facts: Facts) -> str:
     if probes and failed is not None:
         told.append(f"{failed:.0f} of the last {probes:.0f} checks failed")
     if (share := number(measured, "failed_share")) is not None:
-        told.append(f"{share:.0%} of recent requests failed")
+        counted = _counted(measured, "failed_requests", "requests")
+        told.append(f"{share:.0%} of the requests since then failed{counted}")
     if (users := number(measured, "users_share")) is not None:
-        told.append(f"{users:.0%} of recent users were affected")
+        told.append(f"{users:.0%} of the users since then were affected")
     endpoints = measured.get("failing_endpoints")
     if isinstance(endpoints, list | tuple) and endpoints:
         told.append("failing now: " + ", ".join(str(name) for name in endpoints[:5]))
     return ("Measured: " + "; ".join(told) + ".") if told else ""
+
+
+def _counted(measured: Mapping[str, object], part: str, whole: str) -> str:
+    """Return ` (3 of 4)`: a share of few things says less than it seems to."""
+    some, of_all = number(measured, part), number(measured, whole)
+    return "" if some is None or of_all is None else f" ({some:.0f} of {of_all:.0f})"
 
 
 def _sure(cause: Cause) -> str:

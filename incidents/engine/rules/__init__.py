@@ -31,6 +31,11 @@ RULES: tuple[Rule, ...] = (
         can_tell=lambda facts: bool(facts.pack.process.state),
     ),
     Rule(
+        name="unreadable",
+        find=process.unreadable,
+        ruled_out="the service's files could be read",
+    ),
+    Rule(
         name="broken config",
         find=config.broken_file,
         ruled_out="no JSON, TOML or INI file of the service broke",

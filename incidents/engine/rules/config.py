@@ -78,7 +78,7 @@ def changed_value(facts: Facts) -> Cause | None:
         category=Category.CONFIG,
         text=f"In {first.file}, {first.words()}{more} since last known good{_error(facts)}.",
         certainty=0.9 if named else (0.75 if len(found) == 1 else 0.55),
-        cites=("changes", "traceback", "answer"),
+        cites=("config", "changes", "traceback", "answer"),
         file=first.file,
         line=first.line,
     )
@@ -94,7 +94,7 @@ def lost_file(facts: Facts) -> Cause | None:
                 category=Category.CONFIG,
                 text=f"{hunk.path} is gone since last known good{_error(facts)}.",
                 certainty=0.9,
-                cites=("changes", "traceback", "answer"),
+                cites=("config", "changes", "traceback", "answer"),
                 file=hunk.path,
                 line=1,
             )

@@ -48,9 +48,7 @@ def _cause(facts: Facts, culprit: Culprit, category: Category, what: str) -> Cau
         category=category,
         text=f"{what} with {culprit.trace.name}{message}{where}{function}.{_why(facts, culprit, remover)}",
         certainty=_certainty(facts, culprit, remover),
-        cites=("traceback", "answer", "log", "changes")
-        if facts.hunks
-        else ("traceback", "answer", "log"),
+        cites=("traceback", "source", "answer", "log", *(("changes",) if facts.hunks else ())),
         file=culprit.file,
         line=culprit.line,
     )

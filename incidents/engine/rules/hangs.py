@@ -42,18 +42,24 @@ def from_stacks(facts: Facts) -> Cause | None:
         return None
     code = facts.source(stuck.file, stuck.line)
     category, what = _waits_for(facts, stuck, code)
-    threads = f"{stuck.threads} threads sit" if stuck.threads > 1 else "The process sits"
     place = f"line {stuck.line} of {stuck.file} ({stuck.function})"
     shown = f": {code[:120]}" if code else ""
     changed = " That line changed since last known good." if stuck.on_changed_line else ""
     blames_code = category is not Category.DEPENDENCY or stuck.on_changed_line
     return Cause(
         category=category,
-        text=f"{threads} at {place}, {what}{shown}.{changed}",
+        text=f"{_who(stuck)} at {place}, {what}{shown}.{changed}",
         certainty=0.95 if stuck.on_changed_line else 0.75,
         cites=("stack", "answer", "changes") if facts.hunks else ("stack", "answer"),
         file=stuck.file if blames_code else "",
         line=stuck.line if blames_code else None,
+    )
+
+
+def _who(stuck: Stuck) -> str:
+    again = f", seen {stuck.samples} times in a row," if stuck.samples > 1 else ""
+    return (
+        f"{stuck.threads} threads sit{again}" if stuck.threads > 1 else f"The process sits{again}"
     )
 
 
@@ -83,7 +89,7 @@ def _waits_for(facts: Facts, stuck: Stuck, code: str) -> tuple[Category, str]:
         return Category.SLOW, "in a pause that the code itself makes"
     if _NETWORK_CALLS & set(stuck.inner) or _NETWORK.search(code):
         return Category.DEPENDENCY, "waiting for an answer over the network"
-    if stuck.busy:
+    if stuck.busy or stuck.moving:
         return hang, "busy in a loop or a long calculation" if _LOOP.match(
             code
         ) else "busy calculating"

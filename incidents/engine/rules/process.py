@@ -90,6 +90,19 @@ def absent(facts: Facts) -> Cause | None:
     )
 
 
+def unreadable(facts: Facts) -> Cause | None:
+    """Return that the service's files are out of reach: without them it cannot be started again, nor repaired by us."""
+    if not facts.unreadable or not facts.process_is_gone:
+        return None
+    return Cause(
+        category=Category.RESOURCE,
+        text=f"The service does not run, and its files cannot be read: {facts.unreadable.rstrip('.')}. Without them it "
+        "can neither be started nor repaired from here.",
+        certainty=0.85,
+        cites=("unreadable", "process", "answer"),
+    )
+
+
 def not_listening(facts: Facts) -> Cause | None:
     """Return that the process runs but takes no connection."""
     if facts.symptom != Symptom.REFUSED or facts.pack.process.phase != "running":

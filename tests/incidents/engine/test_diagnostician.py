@@ -248,3 +248,25 @@ def test_a_minified_file_and_deep_json_are_judged_in_bounded_time() -> None:
     current = {"data.json": deep.replace(b"1", b"2"), "app.min.js": b"for " * 300_000}
     given = pack(Failure(symptom="timeout"), current, last_good=good)
     assert diagnose(given).category in {Category.SLOW, Category.CONFIG, Category.UNKNOWN}
+
+
+def test_files_out_of_reach_are_not_taken_for_deleted_ones() -> None:
+    gone = EvidenceItem(id="E9", kind="unreadable", title="", body="files: no such directory")
+    exited = ProcessState(phase="exited", exit_code=2)
+    given = pack(Failure(symptom="no_process", error_type="exit 2"), process=exited)
+    given = replace(given, current={}, items=(*given.items, gone))
+    found = diagnose(given)
+    assert found.category == Category.RESOURCE
+    assert "no such directory" in found.root_cause
+    assert "E9" in found.cited
+    assert found.file == ""
+    assert [draft.actions for draft in fixes(given)] in ([], [(Restart(),)])
+
+
+def test_a_loop_over_several_lines_is_called_busy_although_no_sample_says_so() -> None:
+    frames = "Sample {n}\nThread 7 (idle): T\n    total (/srv/orders/app.py:{line})\n"
+    stacks = "".join(frames.format(n=n, line=line) for n, line in ((1, 4), (2, 5), (3, 4)))
+    found = diagnose(pack(Failure(symptom="timeout", path="/total"), stacks=stacks))
+    assert (found.category, found.file) == (Category.HANG, "app.py")
+    assert "busy" in found.root_cause
+    assert "seen 3 times in a row" in found.root_cause
