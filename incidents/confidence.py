@@ -51,10 +51,11 @@ class Facts:
 
 @dataclass(frozen=True, kw_only=True)
 class Lesson:
-    """A past outcome: did it hold, and how much it says about this case (0..1)."""
+    """A past outcome: did it hold, how much it says about this case (0..1), and whether it had the very same cause."""
 
     held: bool
     weight: float
+    same_cause: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +117,14 @@ def learning(lessons: Sequence[Lesson]) -> Term:
     failed = sum(lesson.weight for lesson in lessons if not lesson.held)
     estimate = (PRIOR + held) / (2 * PRIOR + held + failed)
     change = round((estimate - 0.5) * 2 * LEARNING_LIMIT, 4)
-    count = len(lessons)
-    kept = sum(1 for lesson in lessons if lesson.held)
-    note = f"{kept} of {count} similar fixes held" if count else "nothing similar was decided yet"
-    return Term(name="learning", value=change, note=note)
+    return Term(name="learning", value=change, note=_learning_note(lessons))
+
+
+def _learning_note(lessons: Sequence[Lesson]) -> str:
+    """Return the reason in words, e.g. "7 of 8 similar fixes held, 2 of 2 of the same cause"."""
+    if not lessons:
+        return "nothing similar was decided yet"
+    same = [lesson.held for lesson in lessons if lesson.same_cause]
+    similar = [lesson.held for lesson in lessons]
+    note = f"{sum(similar)} of {len(similar)} similar fixes held"
+    return f"{note}, {sum(same)} of {len(same)} of the same cause" if same else note

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from incidents.views import deeds, fragments, notifications, pages, public, reports
+from incidents.views import deeds, fragments, learning, notifications, pages, public, reports
 
 app_name = "incidents"
 urlpatterns = [
@@ -40,4 +40,6 @@ urlpatterns = [
     path("reports/<int:pk>/post-mortem/", reports.postmortem, name="report_postmortem"),
     path("reports/<int:pk>/follow-ups/", reports.add_follow_up, name="follow_up_add"),
     path("reports/follow-ups/<int:pk>/", reports.change_follow_up, name="follow_up_change"),
+    path("learning/", learning.page, name="learning"),
+    path("learning/<int:pk>/", learning.change, name="learning_change"),
 ]

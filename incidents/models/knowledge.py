@@ -92,12 +92,18 @@ class Notification(models.Model):
 
 
 class LearningRecord(models.Model):
-    """A decision or an outcome, as later confidence learns from it. `held` None: not known yet."""
+    """A decision or an outcome, as later confidence learns from it. `held` None: not known yet.
+
+    Kinds are those of decisions and the three outcomes: verified (held True once its watch window has passed),
+    relapsed, undone.
+    """
+
+    OUTCOMES = ("verified", "relapsed", "undone")
 
     incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="lessons")
     attempt = models.PositiveIntegerField()
     kind = models.CharField(
-        max_length=20, help_text="approved, rejected, verified, relapsed, undone, ..."
+        max_length=20, help_text="auto, approve, reject, ..., verified, relapsed, undone"
     )
     service_slug = models.CharField(max_length=40)
     category = models.CharField(max_length=20)

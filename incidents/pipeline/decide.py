@@ -69,7 +69,7 @@ def _act_on(incident: Incident, ruling: policy.Ruling) -> str:
 
 def _judge(incident: Incident, now: datetime) -> Judged:
     fix = chosen_fix(incident)
-    total = score(_facts(incident, fix), similar_to(incident, fix))
+    total = score(_facts(incident, fix), similar_to(incident, fix, now=now))
     rules = policy_of(incident.service)
     ruling = policy.decide(rules, _case(incident, fix, total, now))
     return Judged(fix=fix, score=total, ruling=ruling, policy=rules)
