@@ -48,6 +48,8 @@ def product(body: Mapping[str, Any], currency: str) -> Product:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise BadAnswer(f"no product: {error}") from error
+    if not found.id or "/" in found.id:
+        raise BadAnswer(f"{found.id!r} cannot be part of an address")
     if found.price_cents < 0 or not 0 <= found.rating <= 5:
         raise BadAnswer(f"{found.id}: an impossible price or rating")
     return found

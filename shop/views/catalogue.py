@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 
 from shop import goods, shelf
@@ -27,7 +31,7 @@ def catalogue(request: HttpRequest) -> HttpResponse:
     sort = sort if sort in goods.SORTS else "featured"
     found = shelf.catalogue(category=category, words=words, sort=sort)
     context = {
-        "products": [card(product) for product in found.products],
+        "cards": [card_html(product) for product in found.products],
         "chips": _chips(found.categories, category, words, sort),
         "sorts": [{"value": v, "label": t, "chosen": v == sort} for v, t in goods.SORTS.items()],
         "category": category,
@@ -50,10 +54,20 @@ def product(request: HttpRequest, product_id: str) -> HttpResponse:
     context = {
         "product": card(found.product),
         "description": found.product.description,
-        "also": [card(one) for one in found.also],
+        "also": [card_html(one) for one in found.also],
         "stale_since": found.stale_since,
     }
     return page(request, "product.html", context)
+
+
+@lru_cache(maxsize=500)
+def card_html(one: goods.Product) -> SafeString:
+    """Return a product's card, rendered once as long as the product stays as it is.
+
+    Drawing 24 cards anew is two thirds of what the catalogue costs.
+    """
+    context = {"product": card(one), "add_url": reverse("shop:cart_add")}
+    return mark_safe(render_to_string("shop/product_card.html", context))  # noqa: S308 - our own template
 
 
 def card(one: goods.Product) -> dict[str, Any]:
@@ -61,6 +75,7 @@ def card(one: goods.Product) -> dict[str, Any]:
     return {
         "id": one.id,
         "name": one.name,
+        "url": reverse("shop:product", args=[one.id]),
         "category": one.category.capitalize(),
         "category_url": f"{SHOP_URL}?{urlencode({'category': one.category})}",
         "picture": picture(one.id, one.category),
