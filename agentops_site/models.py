@@ -21,6 +21,8 @@ class VendorState(models.Model):
     last_success_at = models.DateTimeField(null=True)
     last_error_at = models.DateTimeField(null=True)
     last_error = models.TextField(blank=True)
+    tested_at = models.DateTimeField(null=True)
+    test_result = models.TextField(blank=True, help_text="what the test button found, in words")
 
     class Meta:
         ordering = ["vendor"]

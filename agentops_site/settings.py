@@ -160,6 +160,11 @@ ESCALATION_THRESHOLD = number("ESCALATION_THRESHOLD", 0.50)
 APPROVAL_EXPIRY_SECONDS = number("APPROVAL_EXPIRY_SECONDS", 24 * 3600.0)
 WATCH_WINDOW_SECONDS = number("WATCH_WINDOW_SECONDS", 120.0)
 REOPEN_WITHIN_SECONDS = number("REOPEN_WITHIN_SECONDS", 15 * 60.0)
+FLAP_CHANGES = int(number("FLAP_CHANGES", 6))
+FLAP_SECONDS = number("FLAP_SECONDS", 10 * 60.0)
+FLAP_STEADY_SECONDS = number("FLAP_STEADY_SECONDS", 120.0)
+DEPLOY_GRACE_SECONDS = number("DEPLOY_GRACE_SECONDS", 10.0)
+MAX_OPEN_PER_SERVICE = int(number("MAX_OPEN_PER_SERVICE", 8))
 LEASE_SECONDS = number("LEASE_SECONDS", 15.0)
 VERIFY_PROBE_GAP_SECONDS = number("VERIFY_PROBE_GAP_SECONDS", 0.2)
 VERIFY_TIMEOUT_SECONDS = number("VERIFY_TIMEOUT_SECONDS", 15.0)
@@ -169,6 +174,13 @@ RECORDER_MAX_EXCHANGES = int(number("RECORDER_MAX_EXCHANGES", 400))
 RECORDER_MAX_BYTES = int(number("RECORDER_MAX_BYTES", 4_000_000))
 RECORDER_MAX_AGE_SECONDS = number("RECORDER_MAX_AGE_SECONDS", 3600.0)
 TRIAL_MAX_DATA_BYTES = int(number("TRIAL_MAX_DATA_BYTES", 512_000_000))
+TRIAL_VALID_SECONDS = number("TRIAL_VALID_SECONDS", 60.0)
+MINIMAL_REVERT_SECONDS = number("MINIMAL_REVERT_SECONDS", 15.0)
+MINIMAL_REVERT_COPIES = int(number("MINIMAL_REVERT_COPIES", 150))
+WATCH_ERROR_SHARE = number("WATCH_ERROR_SHARE", 0.10)
+WATCH_LATENCY_FACTOR = number("WATCH_LATENCY_FACTOR", 3.0)
+WATCH_LEAST_SAMPLES = int(number("WATCH_LEAST_SAMPLES", 5))
+DEBT_WINDOW_SECONDS = number("DEBT_WINDOW_SECONDS", 7 * 24 * 3600.0)
 
 # --- telling people ---------------------------------------------------------------------------------
 PUBLIC_URL = text("AGENTOPS_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
@@ -226,6 +238,13 @@ CLAUDE_MAX_OUTPUT_TOKENS = int(number("CLAUDE_MAX_OUTPUT_TOKENS", 24_000))
 CLAUDE_MAX_USD = number("CLAUDE_MAX_USD", 0.50)
 CLAUDE_MAX_SECONDS = number("CLAUDE_MAX_SECONDS", 60.0)
 CLAUDE_CALL_SECONDS = number("CLAUDE_CALL_SECONDS", 30.0)
+# What the test button of the vendors page asks: a function that says in words how it went, and never raises.
+VENDOR_TESTS = {
+    "claude": "agentops_site.integrations.claude.test_connection",
+    "blaxel": "agentops_site.integrations.blaxel.test_connection",
+    "white_circle": "agentops_site.integrations.white_circle.test_connection",
+    "elevenlabs": "agentops_site.integrations.elevenlabs.test_connection",
+}
 VENDOR_BREAKER_FAILURES = int(number("VENDOR_BREAKER_FAILURES", 3))
 VENDOR_BREAKER_SECONDS = number("VENDOR_BREAKER_SECONDS", 60.0)
 BL_API_KEY = text("BL_API_KEY", "")

@@ -47,10 +47,20 @@ class WhiteCircleReviewer:
 
 
 def test_connection() -> str:
-    """Ask for a check of a harmless text and return what came back, in words; raise `VendorError`."""
+    """Return in words whether White Circle judges a harmless text as harmless, or why it cannot be asked."""
+    if not (settings.WHITECIRCLE_API_KEY and settings.WHITECIRCLE_DEPLOYMENT_ID):
+        return "WHITECIRCLE_API_KEY or WHITECIRCLE_DEPLOYMENT_ID is not set."
     harmless = {"role": "assistant", "content": "AgentOps tests its connection."}
-    verdict = verdict_of(_check(_body("agentops-test", [harmless])), "agentops-test")
-    return "White Circle answers." if verdict.passed else f"White Circle answers: {verdict.note}"
+    try:
+        verdict = verdict_of(_check(_body("agentops-test", [harmless])), "agentops-test")
+    except VendorError as error:
+        return f"It does not work: {error}."
+    policies = f"{len(verdict.policies)} policies were checked"
+    return (
+        f"It works; {policies}."
+        if verdict.passed
+        else f"It answers oddly: {verdict.note}; {policies}."
+    )
 
 
 def _request(change: ProposedChange, text: str) -> dict[str, Any]:

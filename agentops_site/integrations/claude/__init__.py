@@ -6,5 +6,6 @@ The SDK costs two seconds to import and is imported inside functions only, in th
 from __future__ import annotations
 
 from agentops_site.integrations.claude.adapters import ClaudeDiagnostician, ClaudeFixWriter
+from agentops_site.integrations.claude.connection import test_connection
 
-__all__ = ["ClaudeDiagnostician", "ClaudeFixWriter"]
+__all__ = ["ClaudeDiagnostician", "ClaudeFixWriter", "test_connection"]
