@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
+from typing import Any
 
 from celery import Celery
-
-from agentops_site.heartbeat import Heartbeat
+from celery.signals import worker_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentops_site.settings")
 
-app = Celery("agentops")
+# Beat sends tasks by name and runs none: without Django's apps and our tasks it needs half the memory.
+IS_BEAT = "beat" in sys.argv[1:]
+
+app = Celery("agentops", fixups=[] if IS_BEAT else None)
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks()
-app.steps["worker"].add(Heartbeat)  # /healthz asks for it
+if not IS_BEAT:
+    from agentops_site.heartbeat import Heartbeat
+
+    app.autodiscover_tasks()
+    app.steps["worker"].add(Heartbeat)  # /healthz asks for it
+
+
+@worker_init.connect
+def share_what_is_loaded(**_: Any) -> None:
+    """Keep the collector off what the parent loaded, or every forked child gets a copy of those pages."""
+    gc.collect()
+    gc.freeze()
 
 
 def _every(seconds: float, task: str, queue: str) -> dict[str, object]:
