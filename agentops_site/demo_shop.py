@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
+from monitoring import providers
 from monitoring.configuration import ensure_health
 from monitoring.models import Service
 
@@ -50,15 +51,24 @@ INVARIANTS: list[dict[str, Any]] = [
 
 
 def seed_shop(data: Path) -> Service:
-    """Copy the shop and register it where that has not been done; what is there is never overwritten."""
+    """Copy the shop and register it where that has not been done; files that are there are never overwritten."""
     directory = data / "services" / SLUG
     if not directory.exists():
         _copy(settings.BASE_DIR / "target_app", directory)
     service = Service.objects.filter(slug=SLUG).first()
     if service is None:
         service = Service.objects.create(slug=SLUG, **_fields(directory))
+    elif _port_is_lost(service):
+        service.port = _free_port()
+        service.save(update_fields=["port"])
     ensure_health(now=timezone.now())
     return service
+
+
+def _port_is_lost(service: Service) -> bool:
+    """Return whether somebody else took the port while the shop was stopped: the demo then moves to a free one."""
+    running = providers.reader(service.spec()).process(service.spec()).phase == "running"
+    return service.is_demo and not running and not _can_bind(service.port)
 
 
 def _copy(source: Path, directory: Path) -> None:

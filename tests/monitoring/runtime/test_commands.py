@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -24,7 +25,6 @@ from monitoring.values import HttpRequest
 from teams.models import User
 from tests.monitoring.runtime.conftest import MakeService
 from tests.monitoring.runtime.helpers import until
-
 
 MakeRow = Callable[..., Service]
 
@@ -154,3 +154,18 @@ def test_nothing_is_seeded_outside_demo_mode(settings: LazySettings, tmp_path: P
     with pytest.raises(CommandError, match="demo mode only"):
         said("seed_demo")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.django_db
+def test_the_demo_moves_to_a_free_port_when_its_own_was_taken_meanwhile(
+    settings: LazySettings, tmp_path: Path, matrix: None
+) -> None:
+    settings.DEMO_MODE, settings.DATA_DIR = True, tmp_path
+    said("seed_demo")
+    first = Service.objects.get(slug="shop").port
+    with socket.create_server(("127.0.0.1", first)):
+        said("seed_demo")
+        moved = Service.objects.get(slug="shop").port
+        assert moved != first
+    said("seed_demo")
+    assert Service.objects.get(slug="shop").port == moved
