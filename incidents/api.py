@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import Any, cast
 
 from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
-from ninja import Field, Router, Schema
+from django.utils import timezone
+from ninja import Field, Query, Router, Schema
 
 from incidents.models import AgentState, Incident, TimelineEntry
 from incidents.pipeline import approvals, people
+from incidents.queries import analytics as figures
 from incidents.queries import incidents as reads
+from incidents.queries.analytics_rows import Span, load
 from teams import tokens
 from teams.models import User
 from teams.roles import Verb
@@ -192,6 +196,22 @@ def activity(request: HttpRequest, before: int | None = None, limit: int = PAGE)
         lambda entry: {"incident": entry.incident_id, **reads.entry_json(entry)},
         limit,
     )
+
+
+@router.get("analytics")
+def analytics(
+    request: HttpRequest,
+    days: int = 30,
+    service: str = "",
+    start: str = Query("", alias="from"),  # type: ignore[type-arg]
+    end: str = Query("", alias="to"),  # type: ignore[type-arg]
+) -> dict[str, Any]:
+    """Figures of whole UTC days (`from`, `to`: ISO dates, or the last `days`); times in seconds, shares 0..1."""
+    _person(request)
+    given = {"days": str(days), "service": service, "from": start, "to": end}
+    span = Span.of(given, today=timezone.now().date())
+    with timezone.override(UTC):
+        return figures.whole(load(span))
 
 
 @router.get("agent")

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from django.urls import path
 
-from incidents.views import deeds, fragments, learning, notifications, pages, public, reports
+from incidents.views import (
+    analytics,
+    deeds,
+    fragments,
+    learning,
+    notifications,
+    pages,
+    public,
+    reports,
+)
 
 app_name = "incidents"
 urlpatterns = [
@@ -42,4 +51,6 @@ urlpatterns = [
     path("reports/follow-ups/<int:pk>/", reports.change_follow_up, name="follow_up_change"),
     path("learning/", learning.page, name="learning"),
     path("learning/<int:pk>/", learning.change, name="learning_change"),
+    path("analytics/", analytics.page, name="analytics"),
+    path("analytics/incidents.csv", analytics.download, name="analytics_csv"),
 ]

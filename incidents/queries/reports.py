@@ -36,7 +36,7 @@ class Wanted:
         before = query.get("before", "")
         return cls(
             q=query.get("q", "").replace("\x00", "").strip()[:200],
-            service=query.get("service", "")[:40],
+            service=query.get("service", "").replace("\x00", "")[:40],
             open_only=query.get("open") == "1",
             before=int(before) if before.isdecimal() and len(before) < 18 else None,
         )
