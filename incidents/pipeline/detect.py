@@ -6,59 +6,60 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from incidents import policy, queue
 from incidents.engine.fingerprints import fingerprint
-from incidents.models import Deployment, Incident
+from incidents.models import Incident
+from incidents.pipeline import flapping
+from incidents.pipeline.fates import Fate, deployed_services, fate_of
 from incidents.states import BEFORE_DEPLOY, OPEN, Status, Step
 from incidents.timeline import note
 from incidents.values import Category, Failure
 from monitoring.models import FaultInjection, HealthChange, Service
 from monitoring.values import Health
 
-RUNNING = ["prepared", "written", "restarted"]
-
 
 def consume_changes(*, now: datetime, limit: int = 500) -> list[int]:
     """Handle every change that nobody has handled, oldest first; return the incidents to run.
 
     A change is claimed by a guarded UPDATE inside the transaction that acts on it: two workers never both act, and a
-    killed one leaves it unclaimed. Changes of a service in maintenance wait until the window ends.
+    killed one leaves it unclaimed. Changes of a service in maintenance wait until the window ends, and those behind a
+    change that has to wait stay behind it.
     """
     waiting = HealthChange.objects.filter(consumed_at=None).exclude(
         service__maintenance_until__gt=now
     )
-    found = []
-    for change_id in list(waiting.order_by("id").values_list("id", flat=True)[:limit]):
-        with transaction.atomic():
-            incident = _consume(change_id, now)
-            if incident is not None:
-                queue.enqueue(queue.RUN, incident.pk)
-                found.append(incident.pk)
+    found: list[int] = []
+    held_up: set[int] = set()
+    changes = list(waiting.select_related("service").order_by("id")[:limit])
+    deployed = deployed_services(changes)
+    for change in changes:
+        if change.service_id in held_up:
+            continue
+        fate = fate_of(change, now=now, deployed=change.service_id in deployed)
+        if fate is Fate.WAIT:
+            held_up.add(change.service_id)
+        elif (incident := _consume(change, fate, now)) is not None:
+            found.append(incident.pk)
+    for incident_id in flapping.steady_again(now=now):
+        _end_held(incident_id)
     return found
 
 
-def _consume(change_id: int, now: datetime) -> Incident | None:
-    claimed = HealthChange.objects.filter(pk=change_id, consumed_at=None).update(consumed_at=now)
-    if not claimed:
-        return None
-    change = HealthChange.objects.select_related("service").get(pk=change_id)
-    if change.after == Health.HEALTHY:
-        _recover(change)
-        return None
-    if change.after == Health.UNKNOWN or _is_our_own_restart(change):
-        return None
-    return _open_or_join(change)
-
-
-def _is_our_own_restart(change: HealthChange) -> bool:
-    """Say whether a deployment was under way when the failure was seen: verify judges that, not detect."""
-    during = Q(state__in=RUNNING) | Q(healthy_at__gte=change.at) | Q(undone_at__gte=change.at)
-    return Deployment.objects.filter(
-        during, incident__service_id=change.service_id, started_at__lte=change.at
-    ).exists()
+def _consume(change: HealthChange, fate: Fate, now: datetime) -> Incident | None:
+    with transaction.atomic():
+        unclaimed = HealthChange.objects.filter(pk=change.pk, consumed_at=None)
+        if not unclaimed.update(consumed_at=now) or fate is Fate.DROP:
+            return None
+        if change.after == Health.HEALTHY:
+            _recover(change)
+            return None
+        incident = _open_or_join(change)
+        if incident is not None:
+            queue.enqueue(queue.RUN, incident.pk)
+        return incident
 
 
 def failure_of(change: HealthChange) -> Failure:
@@ -71,17 +72,33 @@ def failure_of(change: HealthChange) -> Failure:
 def _open_or_join(change: HealthChange) -> Incident | None:
     failure = failure_of(change)
     print_of = fingerprint(change.service.slug, failure)
-    same = Incident.objects.select_for_update().filter(service=change.service, fingerprint=print_of)
-    running = same.filter(status__in=OPEN).first()
+    of_service = Incident.objects.select_for_update().filter(service=change.service)
+    same = of_service.filter(fingerprint=print_of)
+    running = same.filter(status__in=OPEN).first() or _one_of_too_many(of_service)
     if running is not None:
-        running.touch(joined=running.joined + 1)
-        note(running, "joined", f"Seen again: {headline(change.service, failure)}")
+        _join(running, f"Seen again: {headline(change.service, failure)}")
         return None
     since = change.at - timedelta(seconds=settings.REOPEN_WITHIN_SECONDS)
     recent = same.filter(
         status__in=[Status.RESOLVED, Status.RECOVERED], ended_at__gte=since
     ).first()
     return _reopen(recent, change) if recent else _open(change, failure, print_of)
+
+
+def _one_of_too_many(of_service: QuerySet[Incident]) -> Incident | None:
+    """Return the newest open incident of a service that has too many: one that fails in ever new ways has one trouble."""
+    newest = list(
+        of_service.filter(status__in=OPEN).order_by("-id")[: settings.MAX_OPEN_PER_SERVICE]
+    )
+    return newest[0] if len(newest) >= settings.MAX_OPEN_PER_SERVICE else None
+
+
+def _join(incident: Incident, text: str) -> None:
+    """Count a failure that belongs to an open incident; the timeline tells of the 1st, 10th, 100th, ... only."""
+    joined = incident.joined + 1
+    incident.touch(joined=joined)
+    if joined == 10 ** (len(str(joined)) - 1):
+        note(incident, "joined", text if joined == 1 else f"{text} ({joined} times so far)")
 
 
 def _open(change: HealthChange, failure: Failure, print_of: str) -> Incident:
@@ -95,7 +112,7 @@ def _open(change: HealthChange, failure: Failure, print_of: str) -> Incident:
         fingerprint=print_of,
         title=headline(change.service, failure)[:200],
         severity=policy.severity_of(failure.symptom, Category.UNKNOWN),
-        failure={**change.verdict, "symptom": change.symptom},
+        failure=_seen(change),
         opened_by=change,
         failed_since=change.at,
         caused_by=injection,
@@ -104,6 +121,10 @@ def _open(change: HealthChange, failure: Failure, print_of: str) -> Incident:
         incident, "detected", f"Detected by {change.source}: {incident.title}", data=change.verdict
     )
     return incident
+
+
+def _seen(change: HealthChange) -> dict[str, object]:
+    return {**change.verdict, "symptom": change.symptom}
 
 
 def _reopen(incident: Incident, change: HealthChange) -> Incident:
@@ -118,9 +139,13 @@ def _reopen(incident: Incident, change: HealthChange) -> Incident:
             status=Status.INVESTIGATING,
             step=Step.COLLECT,
             attempt=incident.attempt + 1,
+            failure=_seen(change),
             **changes,
         )
-        note(incident, "reopened", "The same cause is back within 15 minutes: reopened.")
+        minutes = settings.REOPEN_WITHIN_SECONDS / 60
+        note(
+            incident, "reopened", f"The same cause is back within {minutes:.0f} minutes: reopened."
+        )
     return incident
 
 
@@ -137,16 +162,34 @@ def _is_watched(incident: Incident) -> bool:
 
 
 def _recover(change: HealthChange) -> None:
-    """End the incidents of a service that is healthy again before anything of ours was deployed."""
-    waiting = Incident.objects.select_for_update().filter(
-        service=change.service, status__in=BEFORE_DEPLOY, detected_at__lte=change.at
+    """End the incidents of a service that is healthy again before anything of ours was deployed, unless it flaps."""
+    # By when it failed and not by when we noticed: a failure may be over before anybody looked at its change.
+    failed_before = Q(failed_since__lte=change.at) | Q(
+        failed_since=None, detected_at__lte=change.at
     )
-    for incident in waiting:
-        incident.move(
-            status=Status.RECOVERED, step=Step.LEARN, waits_for="", lease=None, lease_until=None
-        )
-        note(incident, "recovered", "The service is healthy again without us.")
-        queue.enqueue(queue.RUN, incident.pk)
+    waiting = Incident.objects.select_for_update(of=("self",)).filter(
+        failed_before, service=change.service, status__in=BEFORE_DEPLOY
+    )
+    for incident in waiting.select_related("service"):
+        if flapping.is_flapping(change.service, now=change.at):
+            flapping.hold(incident, now=change.at)
+        else:
+            _end(incident, "The service is healthy again without us.")
+
+
+def _end_held(incident_id: int) -> None:
+    with transaction.atomic():
+        held = Incident.objects.select_for_update().filter(pk=incident_id, status__in=BEFORE_DEPLOY)
+        for incident in held:
+            _end(incident, "The service has been steady and well for a while, without us.")
+
+
+def _end(incident: Incident, text: str) -> None:
+    incident.move(
+        status=Status.RECOVERED, step=Step.LEARN, waits_for="", lease=None, lease_until=None
+    )
+    note(incident, "recovered", text)
+    queue.enqueue(queue.RUN, incident.pk)
 
 
 def headline(service: Service, failure: Failure) -> str:
