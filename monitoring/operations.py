@@ -66,7 +66,9 @@ def record_exit(*, service_id: int, process: ProcessState, now: datetime) -> int
 
 def record_verdict(*, service_id: int, verdict: Verdict, now: datetime, source: str) -> int:
     """Write a verdict that somebody else obtained (the verification of a deploy); return the changes that made."""
-    seen = Observation(service_id=service_id, verdict=verdict, began=now, source=source)
+    seen = Observation(
+        service_id=service_id, verdict=verdict, began=now, source=source, was_deep=True
+    )
     return outcomes.apply([seen], now=now)
 
 

@@ -18,12 +18,16 @@ RECOVERY_GAP = timedelta(seconds=0.5)
 _READ = (
     "service_id", "state", "since", "failures_in_row", "successes_in_row", "last_probe_at", "verdict",
     "service__slug", "service__name", "service__failures_before_incident", "service__successes_before_recovery",
+    "service__health_path",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:
-    """One verdict on one service. `began` is when the probe started; `certain` skips the count of failures."""
+    """One verdict on one service. `began` is when the probe started; `certain` skips the count of failures.
+
+    `was_deep` says that all reads that the service declares were asked, not its health path alone.
+    """
 
     service_id: int
     verdict: Verdict
@@ -111,6 +115,8 @@ def _observe(record: _Record, one: Observation, now: datetime) -> None:
     record.probes += one.source == "probe"
     if record.last_probe_at is not None and one.began < record.last_probe_at:
         return  # a hung probe that began before a newer answer proves nothing about now
+    if _did_not_look(record, one):
+        return
     before, after = record.standing, step(
         record.standing, one.verdict, record.limits, certain=one.certain
     )  # fmt: skip
@@ -123,6 +129,15 @@ def _observe(record: _Record, one: Observation, now: datetime) -> None:
     if changed(before, after):
         record.since = now
         record.changes.append(_change(one, before, after, now))
+
+
+def _did_not_look(record: _Record, one: Observation) -> bool:
+    """Say whether a good health answer leaves open what a deep probe found: it did not ask that again."""
+    failed = record.standing.verdict
+    if one.was_deep or one.verdict.health is not Health.HEALTHY or failed is None:
+        return False
+    was_deep = failed.path not in {"", record.row["service__health_path"]}
+    return record.standing.state in FAILING and was_deep
 
 
 def _change(one: Observation, before: Standing, after: Standing, now: datetime) -> HealthChange:
