@@ -6,7 +6,7 @@ is made to fail with as little input as possible; here a service is made to work
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 Ids = frozenset[str]
@@ -21,13 +21,15 @@ class Minimal:
     """The result. `changes` is None when nothing heals, or nothing was found in time; `why` then says which.
 
     `proved` is true when every single change of the set was left out once and the trial then failed (or could not be
-    made): put any one of them back and it fails. `calls` counts the trials that were really made.
+    made): put any one of them back and it fails. `calls` counts the trials that were really made. `left_out` holds what
+    became of each change of the set when it alone was left out: the proof, one entry a change.
     """
 
     changes: Ids | None
     proved: bool
     calls: int
     why: str = ""
+    left_out: Mapping[str, bool | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,14 +48,20 @@ def one_by_one(passes: Passes, sets: Sequence[Ids]) -> Iterable[bool | None]:
 
 
 def minimal_revert(
-    changes: Sequence[str], passes: Passes, limits: Limits, try_all: Map = one_by_one
+    changes: Sequence[str],
+    passes: Passes,
+    limits: Limits,
+    try_all: Map = one_by_one,
+    known: Mapping[Ids, bool | None] | None = None,
 ) -> Minimal:
     """Return the smallest set of changes whose reversal heals, proved 1-minimal where time allows.
 
     `changes` go from the most suspicious to the least. `passes(ids)` reverts exactly these and answers True (healed),
-    False (not) or None (cannot be tried, e.g. it does not compile). Never raises for what the oracle answers.
+    False (not) or None (cannot be tried, e.g. it does not compile). Never raises for what the oracle answers. `known`
+    are sets that were tried before: they are not tried again, and the search starts from the smallest that healed.
     """
     search = _Search(passes, limits, try_all)
+    search.remember(known or {})
     try:
         return search.run(tuple(dict.fromkeys(changes)))
     except _Spent as spent:
@@ -74,17 +82,24 @@ class _Search:
     best: Ids | None = None
     seen: dict[Ids, bool | None] = field(default_factory=dict)
 
+    def remember(self, known: Mapping[Ids, bool | None]) -> None:
+        """Take over what was tried before."""
+        self.seen.update(known)
+        healed = [ids for ids, answer in known.items() if answer and ids]
+        self.best = min(healed, key=len, default=None)
+
     def run(self, changes: tuple[str, ...]) -> Minimal:
         if not changes:
             return self._none("nothing changed, so that nothing can be put back")
-        start = self._quick(changes)
+        start = self.best or self._quick(changes)
         if start is None:
             start = frozenset(changes)
             answer = self._ask([start])[start]
             if not answer:
                 return self._none(_NOTHING_HEALS if answer is False else _CANNOT_BE_TRIED)
         found = self._reduce(start, changes)
-        return Minimal(changes=found, proved=True, calls=self.calls)
+        left_out = {change: self.seen[found - {change}] for change in sorted(found)}
+        return Minimal(changes=found, proved=True, calls=self.calls, left_out=left_out)
 
     def _quick(self, changes: tuple[str, ...]) -> Ids | None:
         """Try the most suspicious change alone (and its neighbours in rank, as many as fit at once), then prefixes.

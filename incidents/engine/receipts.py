@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from statistics import median
 from typing import Any, Protocol
 
-from incidents.engine import replay
+from incidents.engine import traits
+from incidents.engine.checked_rules import Rule, checked
+from incidents.engine.verdicts import HEALTH, OK, Answers, Line, fails, line_of
 from incidents.values import BoxUsage, Exchange, StartUp
-from monitoring.judging import Question
-from monitoring.judging import judge as judge_answer
-from monitoring.values import Answer, Health, Symptom
+from monitoring.invariants import Invariant
+from monitoring.values import Answer
 
-SLOW_MS = 1500.0
-SHOWN = 5
-HEALTH = "health"
-"""The source of an exchange with the health path: its body is understood, and its counters are not compared."""
+__all__ = ["HEALTH", "CopyRun", "Receipt", "ScriptOfRequests", "impossible", "judge"]
+
+NOT_REPLAYED = {"not_asked", "not_started"}
 
 
 class CopyRun(Protocol):
@@ -32,12 +33,18 @@ class CopyRun(Protocol):
 
 
 class ScriptOfRequests(Protocol):
-    """The failing and the good requests, replayed in this order."""
+    """The failing and the good requests, replayed in this order, and what their answers have to keep."""
 
     @property
     def failing(self) -> tuple[Exchange, ...]: ...
     @property
     def good(self) -> tuple[Exchange, ...]: ...
+    @property
+    def invariants(self) -> tuple[Invariant, ...]: ...
+    @property
+    def slow_ms(self) -> float: ...
+    @property
+    def setup(self) -> traits.Setup: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,10 +63,17 @@ class Receipt:
         names = ("passed", "applied", "reproduced", "reason", "isolation")
         return {**{name: getattr(self, name) for name in names}, **self.body}
 
+    @property
+    def differs(self) -> bool:
+        """Return whether a request is answered otherwise than by last known good: a second copy of it could tell noise."""
+        return any(line["verdict"] == "differs" for line in self.body.get("requests", []))
+
 
 def impossible(reason: str) -> Receipt:
     """Return the receipt of a trial that could not be made."""
-    return Receipt(passed=None, applied=False, reproduced=None, reason=reason)
+    found = traits.of_refusal(reason)
+    body = {"traits": [asdict(one) for one in found], "lowers": [one.words for one in found]}
+    return Receipt(passed=None, applied=False, reproduced=None, reason=reason, body=body)
 
 
 def judge(
@@ -69,123 +83,100 @@ def judge(
     without: CopyRun,
     references: Sequence[CopyRun],
 ) -> Receipt:
-    """Return the receipt: passed when the copy with the fix started, every failing request passes and every good
-    one is answered as last known good answers it (or, without a last known good, as before the fix)."""
+    """Return the receipt: passed when the copy with the fix started, every failing request passes, every good one is
+    answered as last known good answers it or as before the fix, and no declared invariant is broken that could hold."""
+    exchanges = (*script.failing, *script.good)
     lines = [
-        _line(position, exchange, fixed, without, references)
-        for position, exchange in enumerate((*script.failing, *script.good))
+        line_of(exchange, _answers(n, fixed, without, references), script.slow_ms)
+        for n, exchange in enumerate(exchanges)
     ]
-    wrong = [line for line in lines if line["verdict"] not in {"ok", "not judged"}]
-    proved = any(line["verdict"] == "ok" for line in lines if line["kind"] == "failing")
-    passed = fixed.startup.answered and not wrong and proved
+    rules = checked(script.invariants, lines)
+    found = traits.of_copies(script.setup, fixed, references, lines)
+    reason = _reason(fixed, lines, rules)
+    no_trial = "" if fixed.startup.answered else traits.no_copy_starts(found, references)
     return Receipt(
-        passed=passed,
+        passed=None if no_trial else not reason,
         applied=fixed.startup.answered,
-        reproduced=_reproduced(script, without),
-        reason="" if passed else _reason(fixed, wrong),
+        reproduced=_reproduced(script, lines, without),
+        reason=no_trial or reason,
         isolation=fixed.isolation,
         body={
-            "requests": lines,
+            "requests": [line.as_json() for line in lines],
+            "invariants": [rule.as_json() for rule in rules],
+            "latency": _latency(lines),
             "start_up": asdict(fixed.startup),
             "start_up_without": asdict(without.startup),
             "start_up_last_good": asdict(references[0].startup) if references else None,
             "usage": asdict(fixed.usage),
             "data": fixed.usage.data_digest,
+            "traits": [asdict(one) for one in found],
+            "lowers": [one.words for one in found if one.lowers],
         },
     )
 
 
-def _line(
-    position: int,
-    exchange: Exchange,
-    fixed: CopyRun,
-    without: CopyRun,
-    references: Sequence[CopyRun],
-) -> dict[str, Any]:
-    """Return one request with its answers before, after and expected, and what the comparison says."""
-    after, before = fixed.answers[position], without.answers[position]
-    rights = [run.answers[position] for run in references]
-    failing = not exchange.good
-    verdict, differences = _compared(exchange, after, before, rights)
-    return {
-        "kind": "failing" if failing else "good",
-        "method": exchange.request.method,
-        "path": exchange.request.path,
-        "source": exchange.source,
-        "before": _shown(before),
-        "after": _shown(after),
-        "expected": _shown(rights[0]) if rights else None,
-        "verdict": verdict,
-        "differences": differences[:SHOWN],
-    }
-
-
-def _compared(
-    exchange: Exchange, after: Answer, before: Answer, rights: Sequence[Answer]
-) -> tuple[str, list[str]]:
-    """Return "ok", "still fails", "differs" or "not judged", with the differences in words."""
-    right = next((answer for answer in rights if _is_good(exchange, answer)), None)
-    if right is None and exchange.good and _is_good(exchange, before):
-        right = before
-    if not _is_good(exchange, after):
-        if exchange.good and right is None:
-            return "not judged", ["it failed before the change and in last known good too"]
-        return "still fails", [_failure_words(exchange, after)]
-    if right is None or exchange.source == HEALTH:
-        return "ok", []
-    mask = replay.learn_mask(rights[0], rights[1]) if len(rights) > 1 else replay.NO_MASK
-    found = replay.compare(right, after, mask)
-    return ("differs", [str(item) for item in found]) if found else ("ok", [])
-
-
-def _is_good(exchange: Exchange, answer: Answer) -> bool:
-    """Say whether an answer is one that a healthy service gives; slowness counts, a client's own 4xx does not."""
-    expected = exchange.expected.status if exchange.expected and exchange.good else None
-    question = Question(
-        request=exchange.request,
-        slow_ms=SLOW_MS,
-        health=exchange.source == HEALTH,
-        expected_status=expected,
+def _answers(
+    position: int, fixed: CopyRun, without: CopyRun, references: Sequence[CopyRun]
+) -> Answers:
+    return Answers(
+        before=without.answers[position],
+        after=fixed.answers[position],
+        rights=[run.answers[position] for run in references],
     )
-    verdict = judge_answer(answer, question)
-    return verdict.health is Health.HEALTHY
 
 
-def _failure_words(exchange: Exchange, answer: Answer) -> str:
-    question = Question(request=exchange.request, slow_ms=SLOW_MS, health=False)
-    verdict = judge_answer(answer, question)
-    what = verdict.error_type or verdict.symptom or Symptom.HTTP_ERROR
-    return f"{what}: {verdict.detail}"[:300]
-
-
-def _shown(answer: Answer) -> dict[str, Any]:
-    return {
-        "status": answer.status,
-        "failure": answer.failure,
-        "ms": round(answer.elapsed_ms, 1),
-        "bytes": len(answer.body),
-    }
-
-
-def _reproduced(script: ScriptOfRequests, without: CopyRun) -> bool | None:
-    """Say whether the copy without the fix failed, too: at its start, or at a request that failed before."""
+def _reproduced(script: ScriptOfRequests, lines: Sequence[Line], without: CopyRun) -> bool | None:
+    """Say whether the copy without the fix failed, too: at its start, at a request that failed before, or at a rule."""
     if not without.startup.answered:
         return True
-    pairs = zip(script.failing, without.answers, strict=False)
-    asked = [(exchange, answer) for exchange, answer in pairs if answer.failure != "not_asked"]
-    return any(not _is_good(exchange, answer) for exchange, answer in asked) if asked else None
+    asked = [ln for ln in lines if ln.failing and ln.answers.before.failure not in NOT_REPLAYED]
+    if not asked:
+        return None
+    failed = any(fails(line, line.answers.before, script.slow_ms) for line in asked)
+    return failed or _broke_a_rule(script, asked) or any(_was_wrong(line) for line in asked)
 
 
-def _reason(fixed: CopyRun, wrong: list[dict[str, Any]]) -> str:
+def _broke_a_rule(script: ScriptOfRequests, asked: Sequence[Line]) -> bool:
+    rules = checked(script.invariants, asked)
+    return any(rule.before for rule in rules)
+
+
+def _was_wrong(line: Line) -> bool:
+    """Say whether a request that failed was answered well, but otherwise than with the fix and by last known good."""
+    if line.verdict != OK or not line.answers.rights or line.exchange.source == HEALTH:
+        return False
+    swapped = Answers(
+        before=line.answers.after, after=line.answers.before, rights=line.answers.rights
+    )
+    return line_of(line.exchange, swapped, float("inf")).verdict == "differs"
+
+
+def _latency(lines: Sequence[Line]) -> dict[str, Any]:
+    """Return the middle latency of what all three kinds of copies answered, in milliseconds, and the slowest request."""
+    timed = [line for line in lines if not line.answers.after.failure]
+    after = [line.answers.after.elapsed_ms for line in timed]
+    baseline = [ln.answers.rights[0].elapsed_ms for ln in timed if ln.answers.rights]
+    slowest = max(timed, key=lambda line: line.answers.after.elapsed_ms, default=None)
+    return {
+        "after_ms": round(median(after), 1) if after else None,
+        "baseline_ms": round(median(baseline), 1) if baseline else None,
+        "slowest_ms": round(slowest.answers.after.elapsed_ms, 1) if slowest else None,
+        "slowest": f"{slowest.exchange.request.method} {slowest.exchange.request.path}"
+        if slowest
+        else "",
+    }
+
+
+def _reason(fixed: CopyRun, lines: Sequence[Line], rules: Sequence[Rule]) -> str:
+    """Return what speaks against the fix first, "" when it is proved."""
     if not fixed.startup.answered:
-        return f"the copy with the fix did not start: {_last_line(fixed.startup.log_tail)}"
-    if not wrong:
+        return f"the copy with the fix did not start: {traits.last_line(fixed.startup.log_tail)}"
+    if wrong := next((line for line in lines if line.wrong), None):
+        request = wrong.exchange.request
+        detail = wrong.differences[0] if wrong.differences else ""
+        return f"{request.method} {request.path} {wrong.verdict}: {detail}"[:400]
+    if broken := next((rule for rule in rules if rule.refuses), None):
+        return f"a rule of the service is broken: {broken.after}"[:400]
+    if not any(line.failing and line.verdict == OK for line in lines):
         return "no failing request could be judged"
-    first = wrong[0]
-    detail = first["differences"][0] if first["differences"] else ""
-    return f"{first['method']} {first['path']} {first['verdict']}: {detail}"[:400]
-
-
-def _last_line(log: str) -> str:
-    lines = [line for line in log.splitlines() if line.strip()]
-    return lines[-1][:200] if lines else "it wrote no log"
+    return ""

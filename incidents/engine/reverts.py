@@ -10,7 +10,7 @@ from incidents.engine.facts import Facts
 from incidents.engine.hunks import Hunk
 from incidents.engine.patches import PatchError, apply
 from incidents.engine.suspects import ranked
-from incidents.values import Action, Edit, Revert, RevertEnvironment
+from incidents.values import Action, Edit, Restart, Revert, RevertEnvironment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +20,11 @@ class Piece:
     id: str
     action: Edit | Revert | RevertEnvironment
     words: str
+
+    @property
+    def path(self) -> str:
+        """Return the file that it belongs to, "" for a variable."""
+        return "" if isinstance(self.action, RevertEnvironment) else self.action.path
 
 
 def pieces_of(facts: Facts) -> tuple[Piece, ...]:
@@ -43,6 +48,33 @@ def actions_for(pieces: Collection[Piece], ids: Collection[str]) -> tuple[Action
         *(action for action in chosen if isinstance(action, Edit)),
         *((RevertEnvironment(names=names),) if names else ()),
     )
+
+
+def ids_of(pieces: Collection[Piece], actions: Collection[Action]) -> frozenset[str] | None:
+    """Return the pieces that the actions put back, None when they do anything that is no putting back of pieces."""
+    found: set[str] = set()
+    for action in actions:
+        named = _named(pieces, action)
+        if named is None:
+            return None
+        found |= named
+    return frozenset(found)
+
+
+def _named(pieces: Collection[Piece], action: Action) -> set[str] | None:
+    known = {piece.id for piece in pieces}
+    match action:
+        case Restart():
+            return set()
+        case Revert(path=path, hunks=()):
+            names = {piece.id for piece in pieces if piece.path == path}
+        case Revert(path=path, hunks=hunks):
+            names = {f"{path}#{name}" for name in hunks}
+        case RevertEnvironment(names=variables):
+            names = {f"env#{name}" for name in variables}
+        case Edit():
+            names = {piece.id for piece in pieces if piece.action == action}
+    return names if names and names <= known else None
 
 
 def _of_hunk(hunk: Hunk, facts: Facts) -> Iterator[Piece]:

@@ -19,7 +19,7 @@ MAX_CANDIDATES = 8
 
 
 def propose(incident: Incident, tools: Tools) -> None:
-    """Write the candidate Fix rows of this attempt; with none, the decision is to escalate."""
+    """Write the candidate Fix rows of this attempt; with none and nothing changed, the decision is to escalate."""
     started = timezone.now()
     pack = pack_of(incident)
     drafts, problems = _drafts(incident, pack, tools)
@@ -34,6 +34,9 @@ def propose(incident: Incident, tools: Tools) -> None:
         if candidates:
             incident.move(status=Status.FIX_PROPOSED, step=Step.TRIAL)
             note(incident, "proposed", _summary(candidates), started=started)
+        elif pack.last_good not in (None, pack.current):  # experiments may tell which change it is
+            incident.move(status=Status.INVESTIGATING, step=Step.TRIAL)
+            note(incident, "no_candidate", "No fix suggests itself; experiments follow.")
         else:
             incident.move(status=Status.INVESTIGATING, step=Step.DECIDE)
             note(incident, "no_fix", "No honest fix is known for this.", started=started)

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 from incidents.engine.receipts import HEALTH
+from incidents.engine.traits import Setup
 from incidents.models import Incident
 from incidents.pipeline.tools import Tools
 from incidents.ports import Box
 from incidents.values import BoxPlan, BoxUsage, EvidencePack, Exchange, StartUp
+from monitoring.declared import declared
+from monitoring.invariants import Invariant
+from monitoring.models import Service
+from monitoring.smoke import BadSmokeRequests, smoke_requests
 from monitoring.values import Answer, HttpRequest, Tree
 
 MAX_REPLAYED = 60
+MEMORY_BYTES = 1_000_000_000
 NOT_ASKED = "not_asked"
+READS = {"GET", "HEAD"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,10 +36,16 @@ class Copy:
 
 @dataclass(frozen=True, kw_only=True)
 class Script:
-    """The requests of a trial, in order: the failing ones first known, then the good ones."""
+    """The requests of a trial, in order: the failing ones first known, then the good ones; and what answers keep.
+
+    `invariants` are the rules that the service declares, `slow_ms` its limit; `setup` is what its row says of copies.
+    """
 
     failing: tuple[Exchange, ...]
     good: tuple[Exchange, ...]
+    invariants: tuple[Invariant, ...] = ()
+    slow_ms: float = 1500.0
+    setup: Setup = field(default_factory=Setup)
 
     @property
     def requests(self) -> tuple[HttpRequest, ...]:
@@ -45,12 +57,50 @@ def script_of(incident: Incident, pack: EvidencePack) -> Script:
     """Return what a trial replays: what failed (observed and recorded), and what was good (recorded and smoke)."""
     service = incident.service
     health = HttpRequest(path=service.health_path)
-    smoke = [Exchange(request=_declared(raw)) for raw in service.smoke_requests]
-    failing = _unique([*_observed(pack, health), *pack.failing])
+    rules = declared(service).invariants
+    failing = _unique([*_observed(pack, health), *pack.failing])[:MAX_REPLAYED]
     names = {_name(exchange.request) for exchange in failing}
-    known = _unique([Exchange(request=health, source=HEALTH), *smoke, *pack.good])
-    good = [exchange for exchange in known if _name(exchange.request) not in names]
-    return Script(failing=tuple(failing[:MAX_REPLAYED]), good=tuple(good[:MAX_REPLAYED]))
+    known = _unique(
+        [
+            Exchange(request=health, source=HEALTH),
+            *_smoke(service),
+            *(Exchange(request=rule.request, source="invariant") for rule in rules),
+            *pack.good,
+        ]
+    )
+    good = [exchange for exchange in known if _name(exchange.request) not in names][:MAX_REPLAYED]
+    writes = any(exchange.request.method not in READS for exchange in (*failing, *good))
+    return Script(
+        failing=tuple(failing),
+        good=tuple(good),
+        invariants=rules,
+        slow_ms=service.slow_ms,
+        setup=Setup(
+            takes_port=_takes_port(service),
+            declares_data=bool(service.data_globs),
+            writes=writes,
+            memory_bytes=MEMORY_BYTES,
+        ),
+    )
+
+
+def _takes_port(service: Service) -> bool:
+    return any("{port}" in word for word in service.command)
+
+
+def _smoke(service: Service) -> list[Exchange]:
+    """Return the declared smoke requests; a row that holds nonsense declares none."""
+    try:
+        found = smoke_requests(service.smoke_requests)
+    except BadSmokeRequests:
+        return []
+    return [
+        Exchange(
+            request=smoke.request,
+            expected=Answer(status=smoke.expected_status) if smoke.expected_status else None,
+        )
+        for smoke in found
+    ]
 
 
 def _observed(pack: EvidencePack, health: HttpRequest) -> list[Exchange]:
@@ -58,20 +108,10 @@ def _observed(pack: EvidencePack, health: HttpRequest) -> list[Exchange]:
     failure = pack.failure
     if not failure.path or failure.path == health.path:
         return [Exchange(request=health, good=False, source=HEALTH)]
-    if failure.method not in {"GET", "HEAD"}:
+    if failure.method not in READS:
         return []
     request = HttpRequest(method=failure.method, path=failure.path)
     return [Exchange(request=request, good=False, source="observed")]
-
-
-def _declared(raw: Mapping[str, Any]) -> HttpRequest:
-    """Return a smoke request as a manager declared it (docs/services.md)."""
-    return HttpRequest(
-        method=str(raw.get("method", "GET")),
-        path=str(raw.get("path", "/")),
-        headers=dict(raw.get("headers", {})),
-        body=str(raw.get("body", "")).encode(),
-    )
 
 
 def _unique(exchanges: Sequence[Exchange]) -> list[Exchange]:
@@ -80,7 +120,7 @@ def _unique(exchanges: Sequence[Exchange]) -> list[Exchange]:
     kept = []
     for exchange in exchanges:
         name = _name(exchange.request)
-        if name not in seen or exchange.request.method not in {"GET", "HEAD"}:
+        if name not in seen or exchange.request.method not in READS:
             kept.append(exchange)
         seen.add(name)
     return kept
@@ -92,11 +132,18 @@ def _name(request: HttpRequest) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Version:
-    """A version of the service to start: its files and environment, and a short name for the copy."""
+    """A version of the service to start: its files and environment, and a short name for the copy.
+
+    With `patience` (seconds) a copy that holds its first health request for so long is known to hang. `timeout` (seconds
+    an answer may take, None: the service's own) and `start_timeout` bound what a bad version costs.
+    """
 
     name: str
     tree: Tree
     environment: Mapping[str, str]
+    patience: float | None = None
+    timeout: float | None = None
+    start_timeout: float = 8.0
 
 
 def run_copy(
@@ -115,6 +162,9 @@ def run_copy(
         command=spec.command,
         environment=version.environment,
         health_path=spec.health_path,
+        patience=version.patience,
+        start_timeout=version.start_timeout,
+        memory_bytes=MEMORY_BYTES,
     )
     box = tools.sandbox(spec.runtime).open(plan)
     answers: list[Answer] = []
@@ -122,7 +172,9 @@ def run_copy(
     try:
         startup = box.start()
         if startup.answered:
-            answers = _replay(box, requests, spec.timeout)
+            answers = _replay(box, requests, version.timeout or spec.timeout)
+        elif startup.hung and requests[0].path == spec.health_path:
+            answers = [Answer(failure="timeout", elapsed_ms=(version.patience or 0) * 1000)]
     finally:
         usage = box.close()
     why = NOT_ASKED if answers else "not_started"
