@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from incidents.engine import patches, receipts, tracebacks
@@ -33,6 +34,7 @@ class _Bench:
     incident: Incident
     tools: Tools
     pack: EvidencePack
+    _shared: list[Copy] = field(default_factory=list)
 
     def ask(self, request: HttpRequest) -> Answer:
         try:
@@ -45,9 +47,9 @@ class _Bench:
             tree, environment = self._changed(actions)
             if objection := self._objection(actions, tree):
                 return f"Refused by the safety review: {objection}"
-            fixed = self._run("attempt", tree, environment, self._script.requests)
+            fixed, (without, *references) = self._side_by_side(tree, environment)
             receipt = receipts.judge(
-                script=self._script, fixed=fixed, without=self._without, references=self._references
+                script=self._script, fixed=fixed, without=without, references=references
             )
         except patches.PatchError as error:
             return f"Refused: {error}"
@@ -92,22 +94,19 @@ class _Bench:
     def _script(self) -> Script:
         return script_of(self.incident, self.pack)
 
-    @cached_property
-    def _without(self) -> Copy:
-        pack = self.pack
-        return self._run("as-is", pack.current, pack.environment, self._script.requests)
-
-    @cached_property
-    def _references(self) -> list[Copy]:
-        """Run last known good twice, as the trial does: what differs between the two is noise."""
-        pack = self.pack
-        if pack.last_good is None:
-            return []
-        environment = pack.last_good_environment or pack.environment
-        return [
-            self._run(f"good-{n}", pack.last_good, environment, self._script.requests)
-            for n in ("a", "b")
-        ]
+    def _side_by_side(self, tree: Tree, environment: Mapping[str, str]) -> tuple[Copy, list[Copy]]:
+        """Return the copy with the fix, and the shared ones, which are run once: as it is, and last known good twice
+        (what differs between these two is noise). A model waits for this, and an incident for the model."""
+        requests, pack = self._script.requests, self.pack
+        versions = {} if self._shared else {"as-is": (pack.current, pack.environment)}
+        if not self._shared and pack.last_good is not None:
+            good = (pack.last_good, pack.last_good_environment or pack.environment)
+            versions |= {"good-a": good, "good-b": good}
+        with ThreadPoolExecutor(max_workers=4) as pool:
+            fixed = pool.submit(self._run, "attempt", tree, environment, requests)
+            runs = [pool.submit(self._run, name, *of, requests) for name, of in versions.items()]
+            self._shared = self._shared or [run.result() for run in runs]
+            return fixed.result(), self._shared
 
     def _run(
         self,
