@@ -10,10 +10,10 @@ from typing import NamedTuple
 from urllib.parse import parse_qs
 
 QUEUE_LIMIT = 64
+LONGEST = 250_000  # characters: beyond a megabyte daphne sends nothing and says nothing
 SIGNED_OUT, NOT_ALLOWED, TOO_MANY = 4401, 4403, 4429
-READ_AGAIN = (
-    1013  # "try again later": the page connects again and re-reads its state (static/js/live.js)
-)
+# The page connects again and re-reads its state (static/js/live.js). Not 1013: daphne sends no code of its own range.
+READ_AGAIN = 4408
 
 
 class Viewer(NamedTuple):
@@ -92,7 +92,7 @@ class Client:
         """Queue a message; a client that is too far behind loses its queue and has to read its page again."""
         if self._end:
             return
-        if len(self._queue) >= QUEUE_LIMIT:
+        if len(self._queue) >= QUEUE_LIMIT or len(text) > LONGEST:
             self.end(READ_AGAIN)
             return
         self._queue.append(text)

@@ -18,6 +18,7 @@ T = TypeVar("T")
 PageKey = tuple[str, int]
 Seen = dict[Viewer, dict[str, str]]
 LIST: PageKey = ("list", 0)
+ROWS_AT_ONCE = 10
 
 
 class InThread(Protocol):
@@ -180,7 +181,8 @@ class Round:
     ) -> None:
         """Offer each client what changed for its viewers, and all of it to one that is behind.
 
-        Without a `hit` the page was only opened: it is remembered as it is, and nobody else needs it.
+        Without a `hit` the page was only opened: viewers who open it first have it as it is. What others had before and
+        is different by now is sent all the same, for its event, still on its way, will find it remembered.
         """
         before = self._last.get(key, {})
         self._last[key] = {
@@ -189,8 +191,8 @@ class Round:
         }
         texts: dict[tuple[Viewer, bool], str] = {}
         for viewer, regions in rendered.regions.items():
-            known = before.get(viewer, {})
-            new = [r.html for r in regions if hit and known.get(r.name) != r.same]
+            known = before.get(viewer, {} if hit else None)
+            new = [r.html for r in regions if known is not None and known.get(r.name) != r.same]
             texts[viewer, False] = "\n".join(new)
             texts[viewer, True] = "\n".join(region.html for region in regions)
         for client in clients:
@@ -219,9 +221,9 @@ def _after(rows: list[tuple[int, str]], last: int) -> list[tuple[int, str]]:
 
 
 def _offer_appended(client: Client, target: str, rows: list[tuple[int, str]]) -> None:
-    """Append rows by a wrapper that htmx strips; the order is that of their numbers."""
-    if rows:
-        inside = "".join(html for _, html in rows)
+    """Append rows by wrappers that htmx strips, some at a time; the order is that of their numbers."""
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        inside = "".join(html for _, html in rows[start : start + ROWS_AT_ONCE])
         client.offer(f'<ol hx-swap-oob="beforeend:#{target}">{inside}</ol>')
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+import logging
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from incidents.consumers.client import (
     NOT_ALLOWED,
+    READ_AGAIN,
     SIGNED_OUT,
     TOO_MANY,
     Client,
@@ -21,6 +22,8 @@ from teams import access
 from teams.models import User
 from teams.roles import Verb
 
+log = logging.getLogger(__name__)
+
 MAX_PER_PERSON = 20
 
 
@@ -29,6 +32,7 @@ class TeamSocket(AsyncWebsocketConsumer):
 
     client: Client | None = None
     pump: asyncio.Task[None] | None = None
+    closing: asyncio.Task[None] | None = None
 
     async def connect(self) -> None:
         """Accept, and close at once with the reason's code when this person may not have a live page.
@@ -52,7 +56,14 @@ class TeamSocket(AsyncWebsocketConsumer):
             identity, page_from(self.scope["query_string"]), send=self._send, close=self._end
         )
         self.pump = asyncio.create_task(self.client.pump())
+        self.pump.add_done_callback(self._pump_ended)
         hub.join(self.client)
+
+    def _pump_ended(self, pump: asyncio.Task[None]) -> None:
+        """Close a line that takes nothing any more: a page that only looks live would be believed."""
+        if not pump.cancelled() and (error := pump.exception()):
+            log.error("A page could not be sent to", exc_info=error)
+            self.closing = asyncio.create_task(self.close(code=READ_AGAIN))
 
     async def _send(self, text: str) -> None:
         await self.send(text_data=text)
@@ -71,8 +82,7 @@ class TeamSocket(AsyncWebsocketConsumer):
             hub_of_this_loop().leave(self.client)
         if self.pump is not None:
             self.pump.cancel()
-            with suppress(asyncio.CancelledError):
-                await self.pump
+            await asyncio.wait([self.pump])
 
 
 @database_sync_to_async
