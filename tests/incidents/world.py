@@ -62,7 +62,12 @@ def healthy_shop(directory: Path, **fields: Any) -> Service:
         "limit_per_fingerprint": 100,
         "limit_per_service": 100,
     }
-    service = Service.objects.create(**{**values, **fields})
+    return healthy(**{**values, **fields})
+
+
+def healthy(**fields: Any) -> Service:
+    """Return a service with these fields, started, healthy, and its present files last known good."""
+    service = Service.objects.create(**fields)
     spec = service.spec()
     monitoring_providers.writer(spec).start(spec)
     wait_for(lambda: answers(service) == 200)
