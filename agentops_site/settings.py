@@ -250,6 +250,16 @@ VENDOR_BREAKER_SECONDS = number("VENDOR_BREAKER_SECONDS", 60.0)
 BL_API_KEY = text("BL_API_KEY", "")
 BL_WORKSPACE = text("BL_WORKSPACE", "")
 BLAXEL_API_URL = text("BLAXEL_API_URL", "")
+BLAXEL_SANDBOX = text("BLAXEL_SANDBOX", "agentops-ecom")
+BLAXEL_TRIAL_SANDBOX = text("BLAXEL_TRIAL_SANDBOX", "agentops-trial")
+BLAXEL_TRIAL_IDLE = text("BLAXEL_TRIAL_IDLE", "30m")
+BLAXEL_IMAGE = text("BLAXEL_IMAGE", "blaxel/py-app:latest")
+BLAXEL_MEMORY_MB = int(number("BLAXEL_MEMORY_MB", 2048))
+BLAXEL_REGION = text("BLAXEL_REGION", "us-pdx-1")
+BLAXEL_PORT = int(number("BLAXEL_PORT", 3000))
+BLAXEL_KEEP_ALIVE = flag("BLAXEL_KEEP_ALIVE", default=True)
+BLAXEL_SECONDS = number("BLAXEL_SECONDS", 10.0)
+BLAXEL_CREATE_SECONDS = number("BLAXEL_CREATE_SECONDS", 60.0)
 WHITECIRCLE_API_KEY = text("WHITECIRCLE_API_KEY", "")
 WHITECIRCLE_API_URL = text("WHITECIRCLE_API_URL", "https://us.whitecircle.ai/api")
 WHITECIRCLE_DEPLOYMENT_ID = text("WHITECIRCLE_DEPLOYMENT_ID", "")
@@ -258,11 +268,25 @@ WHITECIRCLE_REQUIRED = flag("WHITECIRCLE_REQUIRED", default=False)
 ELEVENLABS_API_KEY = text("ELEVENLABS_API_KEY", "")
 ELEVENLABS_VOICE_ID = text("ELEVENLABS_VOICE_ID", "21m00Tcm4TlvDq8ikWAM")
 ELEVENLABS_BASE_URL = text("ELEVENLABS_BASE_URL", "")
+if BL_API_KEY and "MONITORING_PROBER" not in os.environ:
+    MONITORING_PROBER = "agentops_site.integrations.blaxel_http.RoutingProber"
 if ANTHROPIC_API_KEY:
     INCIDENTS_DIAGNOSTICIANS.insert(0, "agentops_site.integrations.claude.ClaudeDiagnostician")
     INCIDENTS_FIX_WRITERS.insert(0, "agentops_site.integrations.claude.ClaudeFixWriter")
 if WHITECIRCLE_API_KEY:
     INCIDENTS_REVIEWERS.append("agentops_site.integrations.white_circle.WhiteCircleReviewer")
+
+UNFOLD = {
+    "SITE_TITLE": "AgentOps",
+    "SITE_HEADER": "AgentOps",
+    "SITE_SUBHEADER": "Management console",
+    "SITE_URL": "/",
+    "SITE_SYMBOL": "monitor_heart",
+    "SHOW_HISTORY": False,
+    "ENVIRONMENT": None,
+    "DASHBOARD_CALLBACK": "agentops_site.dashboard.context",
+    "SIDEBAR": {"show_search": True, "show_all_applications": True},
+}
 
 LOGGING = {
     "version": 1,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from django.urls import path
 
 from incidents.views import (
+    agent,
     analytics,
+    conversations,
     deeds,
     fragments,
     learning,
@@ -23,6 +25,7 @@ urlpatterns = [
     path("incidents/<int:pk>/diff/", pages.diff, name="diff"),
     path("incidents/<int:pk>/log/", pages.log, name="log"),
     path("incidents/<int:pk>/log.txt", pages.log_file, name="log_file"),
+    path("incidents/<int:pk>/conversation/", conversations.conversation, name="conversation"),
     path("incidents/<int:pk>/comments/", deeds.comment, name="comment"),
     path("incidents/<int:pk>/do/<slug:name>/", deeds.deed, name="deed"),
     path("incidents/fragments/header/health/", fragments.header_health, name="header_health"),
@@ -53,4 +56,5 @@ urlpatterns = [
     path("learning/<int:pk>/", learning.change, name="learning_change"),
     path("analytics/", analytics.page, name="analytics"),
     path("analytics/incidents.csv", analytics.download, name="analytics_csv"),
+    path("agent/<slug:action>/", agent.switch, name="agent_switch"),
 ]

@@ -12,6 +12,7 @@ from django.utils import timezone
 from unfold.admin import ModelAdmin
 
 from monitoring import configuration, operations
+from monitoring.fault_actions import FaultActions
 from monitoring.models import (
     FaultInjection,
     HealthChange,
@@ -76,7 +77,7 @@ class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Service)
-class ServiceAdmin(ByMatrix, AuditedAdmin):
+class ServiceAdmin(ByMatrix, FaultActions, AuditedAdmin):
     """Everything that a manager decides of a service."""
 
     form = ServiceForm
