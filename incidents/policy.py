@@ -39,7 +39,10 @@ class Policy:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """What the decision looks at. `forbidden` says why no change may be made now, or is empty."""
+    """What the decision looks at. `forbidden` says why no change may be made now, or is empty.
+
+    `weak_proof` says what made the trial prove less than usual, `owed` that the same restart "helped" before.
+    """
 
     score: float
     severity: Severity
@@ -52,6 +55,8 @@ class Case:
     forbidden: str
     used_for_fingerprint: int
     used_for_service: int
+    weak_proof: str = ""
+    owed: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +123,8 @@ def _against_auto(policy: Policy, case: Case) -> Sequence[str]:
         ),
         (not case.safety_passed, f"safety: {case.safety_reason}"),
         (case.weak_isolation, "a model's code was tried with resource limits only"),
+        (bool(case.weak_proof), f"the trial proves less than usual: {case.weak_proof}"),
+        (bool(case.owed), case.owed),
         (
             per_cause >= policy.limit_per_fingerprint,
             f"{per_cause} automatic fixes of this cause in the last hour",

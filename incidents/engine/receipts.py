@@ -9,12 +9,13 @@ from typing import Any, Protocol
 
 from incidents.engine import traits
 from incidents.engine.checked_rules import Rule, checked
+from incidents.engine.receipt_check import check
 from incidents.engine.verdicts import HEALTH, OK, Answers, Line, fails, line_of
 from incidents.values import BoxUsage, Exchange, StartUp
 from monitoring.invariants import Invariant
 from monitoring.values import Answer
 
-__all__ = ["HEALTH", "CopyRun", "Receipt", "ScriptOfRequests", "impossible", "judge"]
+__all__ = ["HEALTH", "CopyRun", "Receipt", "ScriptOfRequests", "check", "impossible", "judge"]
 
 NOT_REPLAYED = {"not_asked", "not_started"}
 

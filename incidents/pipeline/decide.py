@@ -112,6 +112,7 @@ def _case(incident: Incident, fix: Fix | None, total: Score, now: datetime) -> p
         forbidden=forbids_change(incident),
         used_for_fingerprint=recent.filter(incident__fingerprint=incident.fingerprint).count(),
         used_for_service=recent.count(),
+        weak_proof="; ".join(trial.receipt.get("lowers", [])) if trial else "",
     )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from incidents.models import Fix, Incident
@@ -78,6 +80,23 @@ def test_a_single_change_is_proved_minimal_without_a_further_copy(
     assert minimal["left_out"] == [{"change": minimal["changes"][0], "without_it": "fails"}]
     assert "put it back and it fails" in minimal["words"]
     assert "remark" in file(shop, "cache.py").read_text()
+
+
+def test_a_stored_receipt_is_checked_by_a_command_that_finds_a_changed_one(
+    shop: Service, shweta: User
+) -> None:
+    insert(file(shop, "handler.py"), "endpoint, params = ROUTER.find", BUG)
+    restart(shop)
+    incident = run(detected(shop))
+    said = StringIO()
+    call_command("verify_receipt", incident.pk, stdout=said)
+    assert "passed, 3 of 3 requests ok (proved minimal)" in said.getvalue()
+    trial = chosen(incident).trial
+    trial.receipt["requests"][0]["after"]["status"] = 404
+    trial.save()
+    with pytest.raises(CommandError, match="1 of 1 receipts"):
+        call_command("verify_receipt", incident.pk, stdout=said)
+    assert "changed after it was written" in said.getvalue()
 
 
 def test_two_faults_in_two_files_are_both_put_back_and_nothing_else(
