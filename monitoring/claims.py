@@ -111,7 +111,9 @@ def _with_deep(planned: Sequence[Any], early: set[int]) -> list[Due]:
             service_id=row["service_id"],
             state=Health(row["state"]),
             runtime=row["service__runtime"],
-            base_url=ServiceSpec.address(row["service__host"], row["service__port"]),
+            base_url=ServiceSpec.address(
+                row["service__host"], row["service__port"], row["service__runtime"]
+            ),
             health_path=row["service__health_path"],
             timeout=row["service__timeout"],
             slow_ms=row["service__slow_ms"],

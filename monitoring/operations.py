@@ -125,9 +125,11 @@ class _Writer:
 
 
 def _explained(due: Due, verdict: Verdict, now: datetime) -> Verdict:
-    """Ask the keeper why nobody answers. Only a local keeper's word is free: a remote one would hold up the batch."""
-    if due.runtime != Service.Runtime.LOCAL:
-        return verdict
+    """Ask the runtime why nobody answers: a planned stop is no failure, and an exit has a code or a signal.
+
+    A local keeper's word is free. A remote one costs two short calls with a limit of 3 s each, which can delay what is
+    written of others in the same batch, but not their measurement.
+    """
     service = due.deep or Service.objects.get(pk=due.service_id)
     spec = service.spec()
     try:

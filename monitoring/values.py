@@ -118,10 +118,15 @@ class ServiceSpec:
 
     @property
     def base_url(self) -> str:
-        """Return the address without a trailing slash, e.g. `http://127.0.0.1:3000`."""
-        return self.address(self.host, self.port)
+        """Return the address without a trailing slash, e.g. `http://127.0.0.1:3000` or `blaxel://services:3000`."""
+        return self.address(self.host, self.port, self.runtime)
 
     @staticmethod
-    def address(host: str, port: int) -> str:
-        """Return the base address of a host and port; an IPv6 address gets its brackets."""
+    def address(host: str, port: int, runtime: str = "local") -> str:
+        """Return the base address of a host and port; an IPv6 address gets its brackets.
+
+        In another runtime than the local one the port lies inside it, and the prober knows the way there.
+        """
+        if runtime != "local":
+            return f"{runtime}://services:{port}"
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
