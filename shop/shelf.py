@@ -20,10 +20,20 @@ from shop.models import LastGood
 PRODUCTS = "/api/products"
 SETTINGS = "/api/config"
 KEEP_EVERY_SECONDS = 10.0
-_kept: dict[
-    str, tuple[str, float]
-] = {}  # name -> digest and moment, so that few reads cost a write
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Kept:
+    """What this process stored last, so that few reads cost a write."""
+
+    digest: str
+    stored: float
+    body: Any
+    at: datetime
+
+
+_kept: dict[str, _Kept] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +72,8 @@ def catalogue(*, category: str = "", words: str = "", sort: str = "featured") ->
 
 def everything() -> list[Product]:
     """Return all products of the last good answer, without asking the shop."""
-    row = LastGood.objects.filter(name=PRODUCTS).first()
-    return goods.products(row.body) if row else []
+    last = _last_good(PRODUCTS)
+    return goods.products(last[0]) if last else []
 
 
 def find(product_id: str) -> Found:
@@ -89,8 +99,8 @@ def settings() -> dict[str, Any]:
 
 def known_settings() -> dict[str, Any]:
     """Return the last good settings, without asking the shop; {} when there never were any."""
-    row = LastGood.objects.filter(name=SETTINGS).first()
-    return dict(row.body) if row else {}
+    last = _last_good(SETTINGS)
+    return dict(last[0]) if last else {}
 
 
 def refill() -> None:
@@ -121,25 +131,23 @@ def _parsed(reply: target.Reply, parse: Callable[[Any], T]) -> T | None:
 
 
 def _from_last_good(*, category: str, words: str, sort: str) -> Shelf:
-    row = LastGood.objects.filter(name=PRODUCTS).first()
-    if row is None:
+    last = _last_good(PRODUCTS)
+    if last is None:
         return Shelf(products=[], categories=[], is_empty_handed=True)
-    whole = goods.products(row.body)
+    whole = goods.products(last[0])
     return Shelf(
         products=goods.chosen(whole, category=category, words=words, sort=sort),
         categories=goods.categories(whole),
-        stale_since=row.fetched_at,
+        stale_since=last[1],
     )
 
 
 def _find_in_last_good(product_id: str) -> Found:
-    row = LastGood.objects.filter(name=PRODUCTS).first()
-    whole = goods.products(row.body) if row else []
+    last = _last_good(PRODUCTS)
+    whole = goods.products(last[0]) if last else []
     found = next((one for one in whole if one.id == product_id), None)
     also = [one for one in whole if found and one.category == found.category and one != found]
-    return Found(
-        product=found, also=also[:4], stale_since=row.fetched_at if row else timezone.now()
-    )
+    return Found(product=found, also=also[:4], stale_since=last[1] if last else timezone.now())
 
 
 def _recommended(body: dict[str, Any]) -> list[Product]:
@@ -152,9 +160,20 @@ def _recommended(body: dict[str, Any]) -> list[Product]:
 
 
 def _keep(name: str, body: Any) -> None:
+    """Store a good answer when it is another one, or when the stored moment is getting old."""
     digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-    known, at = _kept.get(name, ("", 0.0))
-    if known == digest and time.monotonic() - at < KEEP_EVERY_SECONDS:
+    known = _kept.get(name)
+    if known and known.digest == digest and time.monotonic() - known.stored < KEEP_EVERY_SECONDS:
         return
-    _kept[name] = (digest, time.monotonic())
-    LastGood.keep(name, body, timezone.now())
+    now = timezone.now()
+    _kept[name] = _Kept(digest=digest, stored=time.monotonic(), body=body, at=now)
+    LastGood.keep(name, body, now)
+
+
+def _last_good(name: str) -> tuple[Any, datetime] | None:
+    """Return the last good answer and its moment: the stored one, else what this process remembers."""
+    row = LastGood.objects.filter(name=name).first()
+    if row is not None:
+        return row.body, row.fetched_at
+    known = _kept.get(name)
+    return (known.body, known.at) if known else None

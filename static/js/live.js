@@ -138,7 +138,8 @@
   document.addEventListener("toggle", (event) => {
     if (event.target.id && event.target.matches("details") && event.target.isConnected) openState.set(event.target.id, event.target.open);
   }, true);
-  document.addEventListener("htmx:afterSwap", (event) => restoreOpen(event.detail.target ?? event.target));
+  // Of a region that was replaced whole, event.detail.target is the old one, which is gone; the event comes from the new one.
+  document.addEventListener("htmx:afterSwap", (event) => restoreOpen(event.target.parentElement ?? event.target));
   document.addEventListener("focusout", () => setTimeout(freshen, 0));
   document.addEventListener("reset", () => setTimeout(freshen, 0));
   document.addEventListener("htmx:wsOpen", onOpen);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -55,8 +56,9 @@ async def opened(communicator: WebsocketCommunicator) -> WebsocketCommunicator:
 
 
 def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run one test's conversation."""
-    asyncio.run(test())
+    """Run one test's conversation, in a thread: browser tests leave a loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: asyncio.run(test())).result()
 
 
 def test_a_shopper_is_nudged_by_its_own_order_only_and_told_nothing() -> None:
