@@ -12,8 +12,9 @@ from agentops_site.integrations.claude import answer, ledger
 from agentops_site.integrations.claude.agent import Conversation
 from agentops_site.integrations.claude.api import Session
 from agentops_site.integrations.claude.budget import Budget, BudgetSpent, Limits, Price
+from agentops_site.integrations.claude.discretion import redactor_of
 from agentops_site.integrations.claude.names import choose
-from agentops_site.integrations.claude.toolbox import Toolbox, redactor_of
+from agentops_site.integrations.claude.toolbox import Toolbox
 from incidents.models import AgentRun
 from incidents.ports import DiagnosisError, FixError
 from incidents.values import BadActions, DiagnosisDraft, EvidencePack, FixDraft, Wishes

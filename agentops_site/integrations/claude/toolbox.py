@@ -7,15 +7,25 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from agentops_site.integrations.claude.answer import ACTIONS_SCHEMA, actions_of
+from agentops_site.integrations.claude.inputs import (
+    MAX_LINES,
+    NoInput,
+    ReadFile,
+    ReadLog,
+    RequestCopy,
+    Search,
+    ShowDiff,
+    ToolInput,
+    TryFix,
+)
 from incidents.engine import patches
 from incidents.engine.redaction import Redactor
 from incidents.values import BadActions, EvidencePack
 from monitoring.values import HttpRequest
 
-MAX_LINES = 250
 MAX_CHARACTERS = 16_000
 MAX_COPIES = 6
 MAX_ATTEMPTS = 3  # a first try and two repairs
@@ -23,56 +33,6 @@ MAX_ATTEMPTS = 3  # a first try and two repairs
 
 class ToolRefused(Exception):
     """The call is not allowed or makes no sense; the text tells the model why."""
-
-
-class _Input(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class NoInput(_Input):
-    """Nothing."""
-
-
-class ReadFile(_Input):
-    """A range of lines, both ends included."""
-
-    path: str
-    first: int = Field(default=1, ge=1)
-    last: int = Field(default=MAX_LINES, ge=1)
-
-
-class Search(_Input):
-    """A text to look for; case does not matter."""
-
-    text: str = Field(min_length=1, max_length=200)
-
-
-class ReadLog(_Input):
-    """The last lines of the log, or those that contain a text."""
-
-    text: str = Field(default="", max_length=200)
-    last: int = Field(default=80, ge=1, le=MAX_LINES)
-
-
-class ShowDiff(_Input):
-    """A path, or empty for all."""
-
-    path: str = ""
-
-
-class RequestCopy(_Input):
-    """One request."""
-
-    method: str = Field(default="GET", pattern="^(GET|HEAD|POST|PUT|PATCH|DELETE)$")
-    path: str = Field(pattern="^/", max_length=2_000)
-    body: str = Field(default="", max_length=64_000)
-    content_type: str = Field(default="application/json", max_length=100)
-
-
-class TryFix(_Input):
-    """Actions as in the final answer."""
-
-    actions: list[dict[str, Any]]
 
 
 @dataclass
@@ -228,29 +188,9 @@ class Toolbox:
 
 @dataclass(frozen=True)
 class _Tool:
-    takes: type[_Input]
+    takes: type[ToolInput]
     run: Callable[[Any], str]
     purpose: str
-
-
-def redactor_of(pack: EvidencePack, tag: str) -> Redactor:
-    """Return a redactor that knows all secrets of the pack; the same pack and tag give the same placeholders."""
-    known = {**(pack.last_good_environment or {}), **pack.environment}
-    changed = {
-        f"{n} before": v for n, v in (pack.last_good_environment or {}).items() if known[n] != v
-    }
-    redactor = Redactor(known={**known, **changed}, tag=tag)
-    for text in _texts(pack):
-        redactor.redact(text)
-    return redactor
-
-
-def _texts(pack: EvidencePack) -> Iterator[str]:
-    for tree in (pack.current, pack.last_good or {}):
-        for path in sorted(tree):
-            yield tree[path].decode("utf-8", "replace")
-    yield pack.log_tail
-    yield pack.stacks
 
 
 def _spec(name: str, tool: _Tool) -> dict[str, Any]:

@@ -68,6 +68,7 @@ def test_claude_looks_tries_repairs_and_heals_the_shop_in_time(
     assert "It passes" in said[3]
     assert incident.status == "RESOLVED", timeline(incident)
     assert answers(shop) == 200
+    assert decided.fix is not None
     assert decided.fix.author == "Claude"
     assert any("0.15" in str(term) or "laude" in str(term) for term in decided.terms)
     assert (decided.created_at - incident.detected_at).total_seconds() < 15
