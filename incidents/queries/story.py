@@ -8,6 +8,7 @@ from django.db.models import Max
 
 from incidents.models import Comment, Incident, TimelineEntry
 from incidents.queries.words import duration
+from incidents.timeline import AGENT
 
 ENTRIES_SHOWN = 100
 KIND_ICONS = {
@@ -68,7 +69,7 @@ def entry(row: TimelineEntry) -> dict[str, Any]:
         "at": row.at,
         "icon": icon,
         "tone": tone,
-        "actor": row.actor,
+        "actor": "" if row.actor == AGENT else row.actor,
         "text": _without_actor(row.text, row.actor),
         "detail": took,
     }

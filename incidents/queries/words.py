@@ -29,11 +29,13 @@ STATUS_WORDS = {
 
 
 def duration(seconds: float | None) -> str:
-    """Return a span of time for people: "0.4 s", "12 s", "3 min 05 s", "2 h 10 min", "4 d 3 h"."""
+    """Return a span of time for people: "20 ms", "0.4 s", "12 s", "3 min 05 s", "2 h 10 min", "4 d 3 h"."""
     if seconds is None:
         return ""
+    if seconds < 0.0995:
+        return f"{max(seconds, 0) * 1000:.0f} ms"
     if seconds < 9.95:
-        return f"{max(seconds, 0):.1f} s"
+        return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
