@@ -39,12 +39,18 @@ class Truth:
     over: threading.Event = field(default_factory=threading.Event)
 
     def watch(self) -> None:
-        """Note every stretch of time in which any part of the shop failed."""
-        browser = Browser(self.address)
+        """Note every stretch of time from a failure of any part of the shop to its next good answers."""
+        browser, since = Browser(self.address), 0.0
         while not self.over.wait(0.2):
             began = time.monotonic()
-            if not all(self._is_well(browser, path) for path in ASKED) or not self._sells(browser):
-                self.failing.append((began, time.monotonic()))
+            is_well = all(self._is_well(browser, path) for path in ASKED) and self._sells(browser)
+            if not is_well:
+                since = since or began
+            elif since:
+                self.failing.append((since, began))
+                since = 0.0
+        if since:
+            self.failing.append((since, time.monotonic()))
 
     def excuses(self, visit: Visit) -> bool:
         """Say whether the shop failed about when a page was asked for."""
@@ -108,9 +114,8 @@ def crowded(stack: Stack, api: str, *, shoppers: int, seconds: int) -> dict[str,
     watcher = threading.Thread(target=truth.watch)
     watcher.start()
     until = time.monotonic() + seconds
-    crowd = [
-        Shopper(Browser(stack.url), number, random.Random(number)) for number in range(shoppers)
-    ]  # noqa: S311
+    seeds = [random.Random(number) for number in range(shoppers)]  # noqa: S311 - a simulation
+    crowd = [Shopper(Browser(stack.url), number, seed) for number, seed in enumerate(seeds)]
     threads = [threading.Thread(target=one.shop_until, args=(until,)) for one in crowd]
     for thread in threads:
         thread.start()
