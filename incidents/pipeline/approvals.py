@@ -21,6 +21,7 @@ from incidents.pipeline.gates import (
     policy_of,
     safety_of,
 )
+from incidents.pipeline.guards import is_healthy_again
 from incidents.states import ENDED, WAITING, Status, Step
 from incidents.timeline import note
 from teams import access, audit
@@ -43,6 +44,8 @@ def authorise(
         _check_person(incident, fix, person)
         if forbidden := forbids_change(incident):
             raise Conflict(f"No change is allowed now: {forbidden}.")
+        if is_healthy_again(incident):
+            raise Conflict("The service is healthy again; nothing has to be deployed.")
         asked = _open_question(incident, fix)
         _check_proof(fix, reason, override=override)
         kind = Decision.Kind.OVERRIDE if override else Decision.Kind.APPROVE

@@ -12,6 +12,7 @@ from django.utils import timezone
 from incidents.models import Decision, Deployment, Incident
 from incidents.pipeline.fixes import base_digest, written_bytes
 from incidents.pipeline.gates import forbids_change, policy_of
+from incidents.pipeline.guards import before_the_switch, is_healthy_again, stale_proof
 from incidents.pipeline.tools import Tools
 from incidents.pipeline.undo import set_environment
 from incidents.states import Status, Step
@@ -23,6 +24,7 @@ from teams import access
 from teams.roles import Verb
 
 State = Deployment.State
+HEALTHY_AGAIN = "the service is healthy again without us"
 RUNNING = [State.PREPARED, State.WRITTEN, State.RESTARTED]
 VERB_OF = {Decision.Kind.APPROVE: Verb.APPROVE, Decision.Kind.OVERRIDE: Verb.OVERRIDE}
 
@@ -35,7 +37,7 @@ def deploy(incident: Incident, tools: Tools) -> None:
     """
     started = timezone.now()
     deployment = incident.deployments.filter(state__in=RUNNING).first() or _prepare(incident, tools)
-    if deployment is None:
+    if deployment is None or _was_called_off(incident, deployment, tools):
         return
     try:
         if deployment.state == State.PREPARED:
@@ -58,9 +60,13 @@ def _prepare(incident: Incident, tools: Tools) -> Deployment | None:
     except TargetError as error:
         _void(incident, f"the files cannot be read: {error}")
         return None
+    stale = _against(incident, _permission(incident), tree) or stale_proof(
+        incident, _permission(incident), tools
+    )
+    before = before_the_switch(incident, spec, tools)
     with transaction.atomic():
         decision = _permission(incident)
-        why = _against(incident, decision, tree)
+        why = stale or _against(incident, decision, tree)
         if why or decision is None or decision.fix is None:
             _void(incident, why)
             return None
@@ -72,6 +78,7 @@ def _prepare(incident: Incident, tools: Tools) -> Deployment | None:
             automatic=decision.kind == Decision.Kind.AUTO,
             kept={path: digests["before"] for path, digests in fix.writes.items()},
             kept_environment=dict(spec.environment) if fix.environment is not None else None,
+            before=before,
         )
         note(incident, "deploying", "The old bytes are kept; deploying.")
     return deployment
@@ -100,6 +107,7 @@ def _against(incident: Incident, decision: Decision | None, tree: Tree) -> str:
             decision.policy_digest != policy_of(service).digest,
             "the service's policy changed since the decision",
         ),
+        (is_healthy_again(incident), HEALTHY_AGAIN),
     ]
     broken = [reason for applies, reason in checks if applies]
     return (broken[:1] or [_role_lost(incident, decision) or forbids_change(incident)])[0]
@@ -130,6 +138,30 @@ def _void(incident: Incident, why: str) -> None:
             incident.move(
                 status=Status.INVESTIGATING, step=Step.COLLECT, attempt=incident.attempt + 1
             )
+        if why == HEALTHY_AGAIN:
+            incident.move(status=Status.RECOVERED, step=Step.LEARN, waits_for="")
+
+
+def _was_called_off(incident: Incident, deployment: Deployment, tools: Tools) -> bool:
+    """End a deployment of which no byte is written yet when changes are forbidden by now (law 7), and say so.
+
+    Between the row and the first byte a worker may be killed and somebody may press the kill switch. A write that may
+    have begun is finished instead.
+    """
+    if deployment.state != State.PREPARED or not (why := forbids_change(incident)):
+        return False
+    service = Service.objects.get(pk=incident.service_id)
+    try:
+        tree = tools.reader(service.spec()).read_tree(service.spec())
+    except TargetError:
+        return False
+    if base_digest(tree, service.environment) != deployment.fix.base_digest:
+        return False
+    with transaction.atomic():
+        # No byte was written: nothing happened that could be undone or learned from.
+        Deployment.objects.filter(pk=deployment.pk, state=State.PREPARED).delete()
+        _void(incident, why)
+    return True
 
 
 def _write(incident: Incident, deployment: Deployment, tools: Tools) -> None:

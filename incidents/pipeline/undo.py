@@ -38,6 +38,10 @@ def _put_back(incident: Incident, deployment: Deployment, tools: Tools) -> None:
         set_environment(service, deployment.kept_environment)
     if files or deployment.kept_environment is not None:
         tools.writer(service.spec()).restart(service.spec())
+    elif deployment.before.get("process") == "stopped":
+        tools.writer(service.spec()).stop(service.spec())
+    else:  # a restart that left nothing running is undone too; starting what runs is harmless
+        tools.writer(service.spec()).start(service.spec())
 
 
 def set_environment(service: Service, environment: dict[str, str]) -> None:

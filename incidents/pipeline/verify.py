@@ -9,11 +9,14 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from incidents import queue
 from incidents.models import Deployment, Incident
+from incidents.pipeline.gates import locked
+from incidents.pipeline.guards import became_worse
 from incidents.pipeline.packs import evidence_of, exchange_from
 from incidents.pipeline.tools import Tools
 from incidents.pipeline.undo import undo
-from incidents.states import Status, Step
+from incidents.states import OPEN, Status, Step
 from incidents.timeline import note
 from monitoring import operations, snapshots
 from monitoring.judging import Question, judge
@@ -21,6 +24,7 @@ from monitoring.ports import TargetReader
 from monitoring.values import Health, HttpRequest, ServiceSpec, Verdict
 
 State = Deployment.State
+HELD = "healthy"
 
 
 def verify(incident: Incident, tools: Tools) -> None:
@@ -31,7 +35,7 @@ def verify(incident: Incident, tools: Tools) -> None:
     started = timezone.now()
     deployment = incident.deployments.latest("id")
     if incident.status == Status.ROLLED_BACK:
-        _undone(incident, deployment, tools, deployment.outcome or "it failed again")
+        _undone(incident, deployment, tools, _why_rolled_back(deployment))
         return
     checks, healthy = _probe_until_healthy(incident, tools)
     Deployment.objects.filter(pk=deployment.pk).update(checks=checks)
@@ -79,7 +83,7 @@ def _look(incident: Incident, spec: ServiceSpec, reader: TargetReader) -> Verdic
 def _well(incident: Incident, verdict: Verdict) -> bool:
     """Say whether a verdict is good enough: healthy, or degraded by something else than this incident's cause."""
     if verdict.health == Health.DEGRADED:
-        return str(verdict.symptom) != incident.failure["symptom"]
+        return bool(str(verdict.symptom) != incident.failure["symptom"])
     return verdict.health == Health.HEALTHY
 
 
@@ -100,7 +104,7 @@ def _resolved(incident: Incident, deployment: Deployment, started: datetime) -> 
     watch = timedelta(seconds=incident.service.watch_seconds)
     with transaction.atomic():
         Deployment.objects.filter(pk=deployment.pk).update(
-            state=State.HEALTHY, healthy_at=now, watch_until=now + watch, outcome="healthy"
+            state=State.HEALTHY, healthy_at=now, watch_until=now + watch, outcome=HELD
         )
         incident.move(
             status=Status.RESOLVED,
@@ -116,6 +120,11 @@ def _without_people(incident: Incident, deployment: Deployment) -> bool:
     return deployment.automatic and not incident.decisions.filter(actor__isnull=False).exists()
 
 
+def _why_rolled_back(deployment: Deployment) -> str:
+    said = deployment.outcome
+    return said if said and said != HELD else "it failed again in the watch window"
+
+
 def _undone(incident: Incident, deployment: Deployment, tools: Tools, why: str) -> None:
     started = timezone.now()
     outcome = undo(incident, deployment, tools, why=why)
@@ -127,19 +136,54 @@ def _undone(incident: Incident, deployment: Deployment, tools: Tools, why: str) 
 
 
 def settle_watched(*, now: datetime) -> list[int]:
-    """End the watch windows that passed without a relapse; the tree becomes last known good. Returns their ids."""
-    due = Deployment.objects.filter(
-        state=State.HEALTHY, settled_at=None, watch_until__lte=now
+    """Undo what became worse in its watch window, and end the windows that passed well; return those deployments' ids.
+
+    The tree of a deployment that held becomes last known good.
+    """
+    watched = Deployment.objects.filter(
+        state=State.HEALTHY, settled_at=None, watch_until__isnull=False
     ).select_related("incident__service")
     settled = []
-    for deployment in due:
-        claim = Deployment.objects.filter(pk=deployment.pk, settled_at=None)
-        with transaction.atomic():
-            if not claim.update(settled_at=now):
-                continue
-            incident = deployment.incident
-            note(incident, "settled", "The watch window passed without a relapse.")
-            Incident.objects.filter(pk=incident.pk, step=Step.WAIT).update(step=Step.LEARN)
-        snapshots.capture(service=incident.service, reason="deployment held", now=now)
-        settled.append(deployment.pk)
+    for deployment in watched:
+        if why := became_worse(deployment, now=now):
+            _relapse(deployment, why)
+        elif deployment.watch_until and deployment.watch_until <= now and _settle(deployment, now):
+            settled.append(deployment.pk)
     return settled
+
+
+def _settle(deployment: Deployment, now: datetime) -> bool:
+    incident = deployment.incident
+    with transaction.atomic():
+        claim = Deployment.objects.filter(pk=deployment.pk, state=State.HEALTHY, settled_at=None)
+        if not claim.update(settled_at=now):
+            return False
+        note(incident, "settled", "The watch window passed without a relapse.")
+        Incident.objects.filter(pk=incident.pk, step=Step.WAIT).update(step=Step.LEARN)
+    snapshots.capture(service=incident.service, reason="deployment held", now=now)
+    return True
+
+
+def _relapse(deployment: Deployment, why: str) -> None:
+    """Reopen the incident of a deployment after which the service became worse; the next run undoes it."""
+    with transaction.atomic():
+        incident = locked(deployment.incident_id)
+        if incident.status != Status.RESOLVED or _is_open_elsewhere(incident):
+            return
+        watched = Deployment.objects.filter(pk=deployment.pk, state=State.HEALTHY, settled_at=None)
+        if not watched.update(outcome=f"it became worse in the watch window: {why}"):
+            return
+        incident.move(
+            status=Status.ROLLED_BACK,
+            step=Step.VERIFY,
+            reopened=incident.reopened + 1,
+            auto_resolved=False,
+            lease=None,
+        )
+        note(incident, "relapse", f"Worse than before the fault: {why}. The fix is undone.")
+        queue.enqueue(queue.RUN, incident.pk)
+
+
+def _is_open_elsewhere(incident: Incident) -> bool:
+    same = Incident.objects.filter(service=incident.service, fingerprint=incident.fingerprint)
+    return same.filter(status__in=OPEN).exists()

@@ -1,6 +1,7 @@
 """A worker that kills itself with SIGKILL at a named point: `python -m ... DATABASE INCIDENT POINT`.
 
-Points are `before:STEP`, `after:STEP` (committed, the next not begun), `inside:deploy.NAME` (right after that part of deploy).
+Points are `before:STEP`, `after:STEP` (committed, the next not begun), `inside:deploy.NAME` and `inside:verify.NAME` (right
+after that part of the step).
 """
 
 from __future__ import annotations
@@ -38,13 +39,14 @@ def main(database: str, incident_id: int, point: str) -> None:
 
     connections["default"].settings_dict["NAME"] = database
     from incidents import providers
-    from incidents.pipeline import deploy, runner
+    from incidents.pipeline import deploy, runner, verify
     from incidents.states import Step
 
     when, _, name = point.partition(":")
     if when == "inside":
-        part = name.removeprefix("deploy.")
-        setattr(deploy, part, wrapped(getattr(deploy, part), when="after"))
+        module, _, part = name.partition(".")
+        step = {"deploy": deploy, "verify": verify}[module]
+        setattr(step, part, wrapped(getattr(step, part), when="after"))
     else:
         runner.STEPS[Step(name)] = wrapped(runner.STEPS[Step(name)], when=when)
     runner.run(incident_id, providers.tools())
