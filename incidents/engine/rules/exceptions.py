@@ -5,6 +5,7 @@ from __future__ import annotations
 from incidents.engine.causes import Cause
 from incidents.engine.culprits import Culprit
 from incidents.engine.facts import Facts
+from incidents.engine.feeders import Feeder, feeder_of
 from incidents.engine.hunks import Hunk
 from incidents.engine.suspects import missing_names, ranked, takes_away
 from incidents.values import Category
@@ -44,14 +45,22 @@ def _cause(facts: Facts, culprit: Culprit, category: Category, what: str) -> Cau
     where = f" at line {culprit.line} of {culprit.file}" if culprit.file else ""
     function = f" ({culprit.function})" if culprit.function not in {"", "<module>"} else ""
     remover = _remover(facts)
+    feeder = feeder_of(facts, culprit) if remover is None else None
+    because = _fed(culprit, feeder) if feeder else _why(facts, culprit, remover)
     return Cause(
         category=category,
-        text=f"{what} with {culprit.trace.name}{message}{where}{function}.{_why(facts, culprit, remover)}",
-        certainty=_certainty(facts, culprit, remover),
+        text=f"{what} with {culprit.trace.name}{message}{where}{function}.{because}",
+        certainty=0.85 if feeder else _certainty(facts, culprit, remover),
         cites=("traceback", "source", "answer", "log", *(("changes",) if facts.hunks else ())),
         file=culprit.file,
-        line=culprit.line,
+        line=feeder.line if feeder else culprit.line,
     )
+
+
+def _fed(culprit: Culprit, feeder: Feeder) -> str:
+    place = f"line {feeder.line} of {culprit.file}"
+    shown = feeder.code.strip()[:120]
+    return f" What it uses there, {feeder.name}, changed since last known good, at {place}: {shown}"
 
 
 def _remover(facts: Facts) -> Hunk | None:

@@ -32,6 +32,7 @@ _LOCK = re.compile(
     r"\.acquire\(|\bwith\b.*(?:lock|mutex|semaphore|condition)|\block\b", re.IGNORECASE
 )
 _OTHERS = re.compile(r"\.(?:join|wait|result|get|put|communicate)\(|\bsubprocess\.|\bawait\b")
+_ENDLESS = re.compile(r"\.(?:wait|acquire|join|get|result)\(\s*\)|\bwhile\s+(?:True|1)\b")
 _LOOP = re.compile(r"^(?:while|for)\b")
 
 
@@ -72,10 +73,12 @@ def slow_suspects(facts: Facts) -> Cause | None:
     if points <= 0:
         return None
     line = line_in(first, facts)
+    code = facts.source(first.path, line)
+    endless = facts.symptom == Symptom.TIMEOUT and _ENDLESS.search(code) is not None
     return Cause(
-        category=Category.SLOW,
+        category=Category.HANG if endless else Category.SLOW,
         text=f"Answers take too long. Where could not be seen; of {len(facts.hunks)} changes since last known good, "
-        f"line {line} of {first.path} explains it best: {facts.source(first.path, line)[:120]}",
+        f"line {line} of {first.path} explains it best: {code[:120]}",
         certainty=0.6 if points >= 50 else 0.4,
         cites=("answer", "changes"),
         file=first.path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 
 from incidents.engine.causes import Cause
@@ -10,6 +11,10 @@ from incidents.engine.suspects import line_in, ranked, suspicion
 from incidents.values import Category
 from monitoring.values import Symptom
 
+_LISTENS = re.compile(
+    r"\b(?:\w*port|\w*host|bind\w*|listen\w*|\w*address|argv|sockets?|\w*server|serve\w*)\b",
+    re.IGNORECASE,
+)
 _MEANS = {
     "SIGKILL": "Something outside ended it at once, as an operator or the system's out-of-memory killer does; "
     "which of them cannot be told from here.",
@@ -107,7 +112,11 @@ def not_listening(facts: Facts) -> Cause | None:
     """Return that the process runs but takes no connection."""
     if facts.symptom != Symptom.REFUSED or facts.pack.process.phase != "running":
         return None
-    suspects = [hunk for hunk in ranked(facts) if "port" in "".join(hunk.new_lines).lower()]
+    suspects = [
+        hunk
+        for hunk in ranked(facts)
+        if _LISTENS.search("".join((*hunk.old_lines, *hunk.new_lines)))
+    ]
     found = suspects[0] if suspects else None
     return Cause(
         category=Category.STARTUP,

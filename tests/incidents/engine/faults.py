@@ -23,7 +23,8 @@ def send(number: int) -> Callable[[Running], object]:
     return act
 
 
-# In each row `change` is: old text, new text, and a text on the line to blame.
+# In each row `change` is: old text, new text, and a text on the line to blame: the one that a person would mend. Where a
+# line is gone altogether that is the line which misses it.
 Change = tuple[str, str, str]
 
 
@@ -75,11 +76,11 @@ REQUESTS = [
     code("await_a_value", A, "/report", "views.py", ("rows = jobs.rows", "rows = await jobs.rows", "await jobs.rows")),
     code("async_timeout_of_its_own", A, "/summary", "jobs.py", ("await asyncio.sleep(0)", 'raise TimeoutError("own")', "raise TimeoutError")),
     code("html_page", P, "/tickets", "desk/api/tickets.py", ("row['text']", "row['txt']", "row['txt']")),
-    code("database", P, "/users", "desk/core/store.py", ("select id, text from", "select id, body from", "return DATABASE.execute")),
+    code("database", P, "/users", "desk/core/store.py", ("select id, text from", "select id, body from", "query = f")),
     code("deep_in_the_package", P, "/tickets", "desk/core/mail.py", ('"urgent" in row["text"]', '"urgent" in row.text', "row.text")),
     Fault(name="function_taken_away", patient=T, path="/products", category="code", file="catalog.py", line="if matches(",
           edits={"catalog.py": ("def matches(", "def fits(")}),
-    Fault(name="constant_taken_away", patient=A, path="/summary", category="code", file="jobs.py", line="return COUNTS",
+    Fault(name="constant_taken_away", patient=A, path="/summary", category="code", file="jobs.py", line='"aa": 3',
           edits={"jobs.py": ('COUNTS = {"a": 3,', 'COUNTS = {"aa": 3,')}),
 ]  # fmt: skip
 

@@ -196,7 +196,7 @@ class Fault:
         """Return the number of the line to blame in the broken tree."""
         if not self.line:
             return None
-        text = self.broken_tree().get(self.file, b"").decode()
+        text = self.broken_tree().get(self.file, b"").decode("utf-8", "replace")
         found = [
             n for n, line in enumerate(text.split("\n"), 1) if re.search(re.escape(self.line), line)
         ]

@@ -9,10 +9,11 @@ import pytest
 
 from incidents.engine.diagnostician import BuiltInDiagnostician
 from incidents.engine.fix_writer import BuiltInFixWriter
-from incidents.engine.patches import apply
-from incidents.values import Category, DiagnosisDraft, EvidencePack, FixDraft, Wishes
+from incidents.values import Category, DiagnosisDraft, EvidencePack, Wishes
+from tests.incidents.engine.cases import evidence, heals
 from tests.incidents.engine.faults import CORPUS
-from tests.incidents.engine.patients import Fault, failure_of, pack_of, running
+from tests.incidents.engine.later_faults import LATER
+from tests.incidents.engine.patients import Fault
 
 BLAMES_NOBODY = {
     "dependency",
@@ -20,6 +21,7 @@ BLAMES_NOBODY = {
     "stopped",
     "stopped_after_a_harmless_edit",
 }
+ALL = [*CORPUS, *LATER]
 TALLY: dict[str, tuple[bool, bool]] = {}
 
 
@@ -27,38 +29,14 @@ TALLY: dict[str, tuple[bool, bool]] = {}
 def figures() -> Iterator[None]:
     """Hold the shares that the product promises over the whole corpus."""
     yield
-    if len(TALLY) == len(CORPUS):
+    if len(TALLY) == len(ALL):
         files, lines = (sum(found[n] for found in TALLY.values()) / len(TALLY) for n in (0, 1))
         assert len(TALLY) >= 40
         assert files >= 0.95, [name for name, found in TALLY.items() if not found[0]]
         assert lines >= 0.90, [name for name, found in TALLY.items() if not found[1]]
 
 
-def evidence(fault: Fault, folder: Path) -> EvidencePack:
-    with running(fault.patient, fault.broken_tree(), fault.broken_environment(), folder) as patient:
-        if patient.listens():
-            if fault.act:
-                fault.act(patient)
-            failure_of(
-                patient, fault.path
-            )  # what ends the process with this request is seen by the next probe
-        failure = failure_of(patient, fault.path)
-        assert failure is not None, "the fault does not show"
-        return pack_of(fault, patient, failure)
-
-
-def heals(fault: Fault, pack: EvidencePack, draft: FixDraft, folder: Path) -> bool:
-    change = apply(
-        draft.actions, pack.current, pack.last_good, pack.environment, pack.last_good_environment
-    )
-    tree = {p: data for p, data in {**pack.current, **change.writes}.items() if data is not None}
-    environment = dict(pack.environment) if change.environment is None else change.environment
-    folder.mkdir()
-    with running(fault.patient, tree, environment, folder) as patient:
-        return patient.listens() and failure_of(patient, fault.path) is None
-
-
-@pytest.mark.parametrize("fault", CORPUS, ids=lambda fault: f"{fault.patient}-{fault.name}")
+@pytest.mark.parametrize("fault", ALL, ids=lambda fault: f"{fault.patient}-{fault.name}")
 def test_the_cause_is_found_and_what_can_be_healed_is_healed(fault: Fault, tmp_path: Path) -> None:
     (tmp_path / "live").mkdir()
     pack = evidence(fault, tmp_path / "live")
