@@ -137,7 +137,6 @@ class Hub:
     async def _hear(self, broker: Any) -> None:
         async with broker.pubsub() as subscription:
             await subscription.subscribe(CHANNEL)
-            self._subscribed()
             heard = monotonic()
             while monotonic() - heard < SILENT_SECONDS:
                 message = await subscription.get_message(timeout=IDLE_SECONDS)
@@ -145,7 +144,9 @@ class Hub:
                     await subscription.ping()  # a half-open line answers nothing, not even this
                     continue
                 heard = monotonic()
-                if message["type"] == "message":
+                if message["type"] == "subscribe":
+                    self._subscribed()  # only now: what is published before the broker says so is not heard
+                elif message["type"] == "message":
                     self._note(message["data"])
         raise ConnectionError("the broker has fallen silent")
 
@@ -155,6 +156,7 @@ class Hub:
             self._mark_all()
         self._listened = True
         self._dirty.joined |= self.clients
+        self._dirty.people |= {client.identity.person for client in self.clients}
         self._wake.set()
 
     def _note(self, raw: bytes) -> None:

@@ -67,7 +67,7 @@ def _changed(service: Service, diff: str) -> list[dict[str, Any]]:
     return [
         {
             "id": f"changed-{number}",
-            "title": file.path,
+            "title": f"{file.path} since last known good",
             "url": line_url(service, file.path, file.first_line),
             "added": file.added,
             "removed": file.removed,

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from incidents.models import Incident
-from incidents.timeline import note, tell
+from incidents.timeline import note
 from monitoring.models import Service
 from teams.models import User
 from tests.browser.conftest import OpenPage
@@ -85,7 +85,7 @@ def test_entries_stay_in_order_and_come_once_also_after_ones_own_comment(
     incident = rows.incident(service)
     page = open_page(shweta, f"/incidents/{incident.pk}/").page
     live(page)
-    page.get_by_label("Comment").fill("I am looking")
+    page.locator("#comment-text").fill("I am looking")
     page.get_by_role("button", name="Comment").click()
     expect(page.locator("#comments")).to_contain_text("I am looking")
     written = [note(incident, "joined", f"Seen again {number}").pk for number in range(30)]
@@ -103,14 +103,14 @@ def test_what_is_being_typed_survives_a_push(
     incident = rows.asked(service)
     page = open_page(shweta, f"/incidents/{incident.pk}/").page
     live(page)
-    page.get_by_label("Comment").fill("half a sen")
+    page.locator("#comment-text").fill("half a sen")
     page.get_by_role("button", name="Reject").first.click()
-    page.get_by_label("Reason").first.fill("Not now, because")
+    page.locator("#reject-reason").fill("Not now, because")
     incident.touch(severity="high")
     note(incident, "joined", "Seen again.")
     expect(page.locator("#incident-head")).to_contain_text("High")
-    expect(page.get_by_label("Reason").first).to_have_value("Not now, because")
-    expect(page.get_by_label("Comment")).to_have_value("half a sen")
+    expect(page.locator("#reject-reason")).to_have_value("Not now, because")
+    expect(page.locator("#comment-text")).to_have_value("half a sen")
     expect(page.locator("#reject-dialog")).to_be_visible()
 
 
@@ -172,7 +172,7 @@ def test_the_keyboard_alone_finds_opens_and_rejects(
     page.keyboard.press("Escape")
     page.keyboard.press("r")
     expect(page.locator("#reject-dialog")).to_be_visible()
-    page.get_by_label("Reason").first.focus()
+    page.locator("#reject-reason").focus()
     page.keyboard.type("Not in the night")
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
@@ -196,7 +196,7 @@ def test_the_filter_stands_in_the_address_and_stays_live(
     page.wait_for_url("**/?group=waiting&q=nameerror")
     live(page)
     incident.touch(status="CLOSED")
-    tell(incident)
+    note(incident, "closed", "Shweta closed it.")
     expect(page.locator("#incident-rows")).to_contain_text("No incident fits")
     page.reload()
     expect(page.get_by_label("Search")).to_have_value("nameerror")
