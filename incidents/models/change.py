@@ -22,7 +22,7 @@ class Fix(models.Model):
     incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="fixes")
     attempt = models.PositiveIntegerField()
     rank = models.PositiveSmallIntegerField(default=0)
-    author = models.CharField(max_length=40, default="built-in")
+    author = models.CharField(max_length=254, default="built-in")
     proposer = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -67,7 +67,7 @@ class Trial(models.Model):
     reason = models.TextField(blank=True)
     receipt = models.JSONField(default=dict)
     digest = models.CharField(max_length=64)
-    isolation = models.CharField(max_length=40, blank=True)
+    isolation = models.CharField(max_length=200, blank=True)
     duration_ms = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -84,7 +84,7 @@ class SafetyReview(models.Model):
     score = models.FloatField(default=0)
     findings = models.JSONField(default=list)
     policies = models.JSONField(default=dict)
-    session = models.CharField(max_length=120, blank=True)
+    session = models.CharField(max_length=254, blank=True)
     note = models.TextField(blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 

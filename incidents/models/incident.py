@@ -165,7 +165,7 @@ class TimelineEntry(models.Model):
     incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="timeline")
     at = models.DateTimeField(default=timezone.now)
     kind = models.CharField(max_length=30)
-    actor = models.CharField(max_length=80, default="AgentOps")
+    actor = models.CharField(max_length=254, default="AgentOps")
     text = models.TextField()
     duration_ms = models.PositiveIntegerField(null=True)
     data = models.JSONField(default=dict)

@@ -43,7 +43,7 @@ class Diagnosis(models.Model):
 
     incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="diagnoses")
     attempt = models.PositiveIntegerField()
-    author = models.CharField(max_length=40, default="built-in")
+    author = models.CharField(max_length=254, default="built-in")
     category = models.CharField(max_length=20)
     root_cause = models.TextField()
     file = models.CharField(max_length=500, blank=True)
