@@ -6,7 +6,8 @@ from pathlib import Path
 
 from django.contrib.staticfiles import finders
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.templatetags.static import static
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -25,6 +26,12 @@ def service_worker(request: HttpRequest) -> HttpResponse:
     if not isinstance(found, str):
         raise Http404
     return HttpResponse(Path(found).read_bytes(), content_type="text/javascript; charset=utf-8")
+
+
+@require_safe
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Send the address that browsers ask for by themselves to the icon of the product."""
+    return redirect(static("icons/favicon.svg"))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
