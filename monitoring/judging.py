@@ -12,6 +12,9 @@ from monitoring.values import Answer, Health, HttpRequest, ProcessState, Symptom
 STARTUP_GRACE_SECONDS = 5.0
 """A process that refuses connections and is younger than this is starting, not failing."""
 
+RESTART_SECONDS = 0.5
+"""A process that is younger than this cannot have taken a connection which was reset just now."""
+
 _FAILING = {"fail", "failed", "failing", "failure", "down", "unhealthy", "error", "critical", "red"}
 _FAILING |= {"outage", "unavailable", "dead", "not ok", "out_of_service"}
 _DEGRADED = {"degraded", "warn", "warning", "yellow", "partial", "impaired"}
@@ -72,9 +75,15 @@ def judge_process(verdict: Verdict, process: ProcessState, *, now: float) -> Ver
             verdict, health=Health.UNKNOWN, symptom=Symptom.STOPPED, detail="Stopped as planned."
         )
     if process.phase == "running":
+        age = None if process.started_at is None else now - process.started_at
+        if verdict.error_type == "reset" and age is not None:
+            # The planned stop of the former process closed this connection: the new one cannot have.
+            is_older = age > verdict.latency_ms / 1000 + RESTART_SECONDS
+            detail = "The process was restarted while it was asked."
+            return verdict if is_older else replace(verdict, health=Health.UNKNOWN, detail=detail)
         if verdict.error_type != "refused":
             return verdict
-        if process.started_at is not None and now - process.started_at < STARTUP_GRACE_SECONDS:
+        if age is not None and age < STARTUP_GRACE_SECONDS:
             return replace(verdict, health=Health.UNKNOWN, detail="The process is starting.")
         detail = f"Process {process.pid} runs, but refuses connections."
         return replace(verdict, detail=detail)

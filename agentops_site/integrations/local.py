@@ -156,9 +156,15 @@ def _await_end(client: KeeperClient) -> None:
 
 
 def _phase(client: KeeperClient, state: kept.State) -> str:
-    if state.phase == kept.RUNNING and not client.service_lives(state):
-        return kept.STOPPED if state.planned else kept.EXITED
-    return state.phase
+    """Return the phase; a process that is being stopped as planned is stopped, though it takes a moment to end.
+
+    Else a connection that it closes on its way out would be taken for a failure, and each deploy for an incident.
+    """
+    if state.phase != kept.RUNNING:
+        return state.phase
+    if state.planned:
+        return kept.STOPPED
+    return kept.RUNNING if client.service_lives(state) else kept.EXITED
 
 
 def _start(client: KeeperClient, spec: ServiceSpec) -> None:

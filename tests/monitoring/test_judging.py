@@ -187,6 +187,12 @@ def test_the_keeper_explains_a_refused_connection(
     assert (verdict.health, verdict.symptom, verdict.error_type) == (health, symptom, error_type)
 
 
+def test_a_reset_by_the_planned_stop_of_the_former_process_proves_nothing() -> None:
+    reset = judge(Answer(failure="reset", elapsed_ms=20.0), HEALTH)
+    new = ProcessState(phase="running", pid=8, started_at=99.7)
+    assert judge_process(reset, new, now=100.0).health is Health.UNKNOWN
+
+
 def test_a_running_process_that_resets_is_not_called_starting() -> None:
     reset = judge(Answer(failure="reset"), HEALTH)
     young = ProcessState(phase="running", pid=7, started_at=99.0)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from incidents.models import Fix, Incident
 from incidents.pipeline import approvals, detect
 from incidents.states import Status
 from monitoring.faults.injection import inject
-from monitoring.models import Service
+from monitoring.models import HealthChange, Service
 from teams.models import User
-from tests.incidents.world import answers, probe, run, running_shop, wait_for
+from tests.incidents.world import answers, probe, restart, run, running_shop, wait_for
 
 COMMON_HEADERS = 'return {"X-Request-Id": request.request_id, "X-App-Version": VERSION}'
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -64,7 +67,9 @@ def test_a_bug_heals_by_itself(shop: Service, shweta: User) -> None:
     assert files(shop) == good
 
 
-def test_slow_heals_by_itself(shop: Service, shweta: User) -> None:
+def test_slow_heals_by_itself_and_its_proof_takes_no_longer_than_one_timeout(
+    shop: Service, shweta: User
+) -> None:
     incident = run(broken(shop, "slow"))
 
     assert_healed_alone(incident)
@@ -72,6 +77,10 @@ def test_slow_heals_by_itself(shop: Service, shweta: User) -> None:
     assert (diagnosis.category, diagnosis.file) == ("slow", "handler.py")
     assert answers(shop) == 200
     assert b"time.sleep" not in files(shop)["handler.py"]
+    receipt = incident.fixes.get(state=Fix.State.CHOSEN).trial.receipt
+    assert receipt["requests"][0]["before"]["failure"] == "timeout"
+    without, fixed = receipt["start_up_without"]["seconds"], receipt["start_up"]["seconds"]
+    assert without < fixed + shop.timeout + 1.5
 
 
 def assert_healed_alone(incident: Incident) -> None:
@@ -106,3 +115,39 @@ def test_crash_and_bad_config_are_blockers_that_wait_for_the_lead(
     assert (incident.status, incident.auto_resolved) == (Status.RESOLVED, False), story(incident)
     assert answers(shop) == 200
     assert files(shop) == good
+
+
+def test_a_planned_restart_and_the_restart_of_an_injection_open_nothing_extra(
+    shop: Service, shweta: User
+) -> None:
+    with probed_all_the_time(shop):
+        restart(shop)
+        wait_for(lambda: answers(shop) == 200)
+    failing = HealthChange.objects.filter(service=shop, after__in=["down", "degraded"])
+    assert [change.verdict for change in failing] == []
+    with probed_all_the_time(shop):
+        inject(service=shop, fault="bug", actor=None, now=timezone.now())
+        wait_for(lambda: probe(shop).state == "down")
+    assert len(detect.consume_changes(now=timezone.now())) == 1
+    assert Incident.objects.get().failure["error_type"] == "NameError"
+
+
+@contextmanager
+def probed_all_the_time(service: Service) -> Iterator[None]:
+    """Probe in a thread of its own, much more often than a beat would."""
+    stop = threading.Event()
+
+    def work() -> None:
+        try:
+            while not stop.wait(0.02):
+                probe(service)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
