@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from incidents.models import Incident, TimelineEntry
 from monitoring.realtime import publish
+from monitoring.values import storable
 
 AGENT = "AgentOps"
 
@@ -32,7 +33,7 @@ def note(  # noqa: PLR0913 - three short facts and three optional ones; a value 
         at=now,
         kind=kind,
         actor=actor,
-        text=text,
+        text=storable(text),
         duration_ms=None if started is None else int((now - started).total_seconds() * 1000),
         data=data or {},
     )

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from monitoring import hints, realtime
 from monitoring.models import HealthChange, ServiceHealth
 from monitoring.standing import FAILING, Limits, Standing, changed, step
-from monitoring.values import Health, Symptom, Verdict
+from monitoring.values import Health, Symptom, Verdict, storable
 
 RECOVERY_GAP = timedelta(seconds=0.5)
 _READ = (
@@ -55,7 +55,8 @@ class _Record:
 
 def verdict_to_json(verdict: Verdict) -> dict[str, Any]:
     """Return the verdict as it is kept in `ServiceHealth.verdict` and `HealthChange.verdict`."""
-    return asdict(verdict)
+    facts = asdict(verdict)
+    return {key: storable(v) if isinstance(v, str) else v for key, v in facts.items()}
 
 
 def verdict_from_json(data: dict[str, Any]) -> Verdict | None:

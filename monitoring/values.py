@@ -10,6 +10,11 @@ Tree = Mapping[str, bytes]
 """A service's editable files: relative POSIX path to exact bytes."""
 
 
+def storable(text: str) -> str:
+    """Return a text that every database takes: PostgreSQL refuses NUL, which logs and answers may well contain."""
+    return text.replace("\x00", "\ufffd")
+
+
 class Health(StrEnum):
     """How a service is, as one probe or a run of probes judged it."""
 

@@ -24,7 +24,7 @@ from agentops_site.integrations.isolation.relocate import StillLive
 from incidents.ports import Box, SandboxError
 from incidents.values import BoxPlan, BoxUsage, StartUp
 from monitoring.globs import matches
-from monitoring.values import Answer, HttpRequest
+from monitoring.values import Answer, HttpRequest, storable
 
 _POLL_SECONDS = 0.01
 _LOG_TAIL_BYTES = 16_000
@@ -167,4 +167,4 @@ class LocalBox:
         with self._folder.log.open("rb") as log:
             size = log.seek(0, 2)
             log.seek(max(size - _LOG_TAIL_BYTES, 0))
-            return log.read().decode(errors="replace")
+            return storable(log.read().decode(errors="replace"))

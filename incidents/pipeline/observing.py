@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from incidents.values import Failure
 from monitoring.ports import TargetError, TargetReader
-from monitoring.values import HttpRequest, ProcessState, ServiceSpec, Symptom, Tree
+from monitoring.values import HttpRequest, ProcessState, ServiceSpec, Symptom, Tree, storable
 
 LOG_BYTES = 64_000
 SAMPLES = 3
@@ -54,8 +54,8 @@ class Looking:
         process, stacks, cpu_share = self.process.result()
         return Seen(
             process=process,
-            log=self.log.result().decode("utf-8", "replace"),
-            stacks=stacks,
+            log=storable(self.log.result().decode("utf-8", "replace")),
+            stacks=storable(stacks),
             cpu_share=cpu_share,
             tree=self.tree.result(),
             problems=tuple(sorted(self.problems)),
