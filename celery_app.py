@@ -53,6 +53,8 @@ app.conf.beat_schedule = {
     "track orders": _every(2.0, "shop.tasks.track_orders", "probes"),
     "refill shelf": _every(20.0, "shop.tasks.refill_shelf", "probes"),
     "watch deployments": _every(5.0, "incidents.tasks.watch_deployments", "agent"),
+    "speak alerts": _every(3.0, "agentops_site.tasks.speak_alerts", "agent"),
+    "keep remote good": _every(30.0, "agentops_site.tasks.keep_remote_good", "agent"),
     "deliver messages": _every(5.0, "incidents.tasks.deliver_messages", "agent"),
     "escalate what waits": _every(5.0, "incidents.tasks.escalate_waiting", "agent"),
     "prune deliveries": _every(3600.0, "incidents.tasks.prune_deliveries", "agent"),

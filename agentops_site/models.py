@@ -1,7 +1,8 @@
-"""How the vendors are doing: one row a vendor, and one a call."""
+"""How the vendors are doing: one row a vendor, and one a call. And what is said aloud."""
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
@@ -48,3 +49,48 @@ class VendorCall(models.Model):
 
     def __str__(self) -> str:
         return f"{self.vendor} {self.operation}: {'ok' if self.ok else self.error[:60]}"
+
+
+class Speech(models.Model):
+    """Something said aloud: its script, and the audio when a vendor spoke it (else the browser reads the script).
+
+    `key` says it once. `ready_at` is set when it may be played; `claimed_until` while a worker has it spoken.
+    """
+
+    class Kind(models.TextChoices):
+        ALERT = "alert"
+        STATUS = "status"
+
+    kind = models.CharField(max_length=10, choices=Kind)
+    key = models.CharField(max_length=80, unique=True)
+    title = models.CharField(max_length=200)
+    severity = models.CharField(max_length=10, blank=True)
+    link = models.CharField(max_length=200, blank=True)
+    script = models.TextField()
+    audio = models.CharField(max_length=64, blank=True, help_text="sha256 of the audio, its name")
+    note = models.CharField(max_length=300, blank=True, help_text="why there is no audio")
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+"
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    claimed_until = models.DateTimeField(null=True)
+    ready_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class VoicePreference(models.Model):
+    """What one person wants to hear spoken, on every browser of theirs."""
+
+    person = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="voice_preference"
+    )
+    muted = models.BooleanField(default=False)
+    lowest = models.CharField(max_length=10, default="high")
+
+    def __str__(self) -> str:
+        return f"voice of {self.person_id}"

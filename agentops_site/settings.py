@@ -260,6 +260,7 @@ BLAXEL_REGION = text("BLAXEL_REGION", "us-pdx-1")
 BLAXEL_PORT = int(number("BLAXEL_PORT", 3000))
 BLAXEL_KEEP_ALIVE = flag("BLAXEL_KEEP_ALIVE", default=True)
 BLAXEL_SECONDS = number("BLAXEL_SECONDS", 10.0)
+BLAXEL_COMMAND_SECONDS = int(number("BLAXEL_COMMAND_SECONDS", 20))
 BLAXEL_CREATE_SECONDS = number("BLAXEL_CREATE_SECONDS", 60.0)
 WHITECIRCLE_API_KEY = text("WHITECIRCLE_API_KEY", "")
 WHITECIRCLE_API_URL = text("WHITECIRCLE_API_URL", "https://us.whitecircle.ai/api")
@@ -269,6 +270,11 @@ WHITECIRCLE_REQUIRED = flag("WHITECIRCLE_REQUIRED", default=False)
 ELEVENLABS_API_KEY = text("ELEVENLABS_API_KEY", "")
 ELEVENLABS_VOICE_ID = text("ELEVENLABS_VOICE_ID", "21m00Tcm4TlvDq8ikWAM")
 ELEVENLABS_BASE_URL = text("ELEVENLABS_BASE_URL", "")
+ELEVENLABS_MODEL = text("ELEVENLABS_MODEL", "eleven_flash_v2_5")
+ELEVENLABS_SECONDS = number("ELEVENLABS_SECONDS", 8.0)
+ELEVENLABS_MAX_BYTES = int(number("ELEVENLABS_MAX_BYTES", 4_000_000))
+ELEVENLABS_USD_PER_1000 = number("ELEVENLABS_USD_PER_1000", 0.05)  # characters
+VOICE = "agentops_site.integrations.elevenlabs.ElevenLabsVoice" if ELEVENLABS_API_KEY else ""
 if BL_API_KEY and "MONITORING_PROBER" not in os.environ:
     MONITORING_PROBER = "agentops_site.integrations.blaxel_http.RoutingProber"
 if ANTHROPIC_API_KEY:
@@ -283,6 +289,9 @@ UNFOLD = {
     "SITE_SUBHEADER": "Management console",
     "SITE_URL": "/",
     "SITE_SYMBOL": "monitor_heart",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "href": "/static/icons/favicon.svg", "type": "image/svg+xml"}
+    ],
     "SHOW_HISTORY": False,
     "ENVIRONMENT": None,
     "DASHBOARD_CALLBACK": "agentops_site.dashboard.context",

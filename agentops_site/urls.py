@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
-from agentops_site import health, help_pages, pages, vendor_pages
+from agentops_site import health, help_pages, pages, vendor_pages, voice_pages
 from agentops_site.api import api
 
 admin.autodiscover()  # here and not in the app registry: a worker, the beat and the watcher need no admin
@@ -21,6 +21,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("offline/", pages.offline, name="offline"),
     path("vendors/", vendor_pages.vendors_page, name="vendors"),
     path("vendors/<slug:vendor>/test/", vendor_pages.test_vendor, name="test_vendor"),
+    path("voice/", voice_pages.page, name="voice"),
+    path("voice/latest/", voice_pages.latest, name="voice_latest"),
+    path("voice/summary/", voice_pages.summarise, name="voice_summarise"),
+    path("voice/summary/<int:pk>/", voice_pages.summary, name="voice_summary"),
+    path("voice/wishes/", voice_pages.wishes, name="voice_wishes"),
+    path("voice/audio/<slug:name>.mp3", voice_pages.audio, name="voice_audio"),
     path("sw.js", pages.service_worker, name="service_worker"),
     path("", include("teams.urls")),
     path("", include("incidents.urls")),

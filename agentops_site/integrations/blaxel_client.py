@@ -10,12 +10,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import socket
-import ssl
 import threading
-import time
 from collections.abc import Iterator
-from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
@@ -23,81 +19,11 @@ import httpx
 from django.conf import settings
 
 from agentops_site.integrations.blaxel_http import api_url
+from agentops_site.integrations.bounded_http import BoundedClient, tls
 
 MAX_ANSWER_BYTES = 200_000_000
-_end: ContextVar[float] = ContextVar("blaxel_deadline")
 _lock = threading.Lock()
 _LOGGERS = ("httpx", "urllib3", "httpcore")
-
-
-class TooLarge(RuntimeError):
-    """The answer is larger than we take."""
-
-
-@contextlib.contextmanager
-def limited(seconds: float) -> Iterator[None]:
-    """Give all requests inside the block together this long."""
-    token = _end.set(time.monotonic() + seconds)
-    try:
-        yield
-    finally:
-        _end.reset(token)
-
-
-class BoundedClient(httpx.Client):
-    """Ends each request at the block's deadline, whatever the SDK asks for: a dripping server outlives limits per read."""
-
-    def send(self, request: httpx.Request, **kwargs: Any) -> httpx.Response:
-        """Send, read the whole answer within the deadline and the size limit, and return it."""
-        left = _end.get(time.monotonic() + settings.BLAXEL_SECONDS) - time.monotonic()
-        if left <= 0:
-            raise httpx.ReadTimeout("out of time", request=request)
-        cut = _Cut()
-        request.extensions["timeout"] = dict.fromkeys(("connect", "read", "write", "pool"), left)
-        request.extensions["trace"] = cut.watch
-        timer = threading.Timer(left, cut.now)
-        timer.daemon = True
-        timer.start()
-        try:
-            response = super().send(request, **{**kwargs, "stream": True})
-            return _read(response)
-        except (httpx.TransportError, OSError) as error:
-            if cut.done:
-                raise httpx.ReadTimeout("out of time", request=request) from error
-            raise
-        finally:
-            timer.cancel()
-
-
-class _Cut:
-    """Ends a connection from another thread: shutting its socket down wakes whoever reads, closing it does not."""
-
-    def __init__(self) -> None:
-        self._stream: Any = None
-        self.done = False
-
-    def watch(self, event: str, info: dict[str, Any]) -> None:
-        if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
-            self._stream = info["return_value"]
-
-    def now(self) -> None:
-        self.done = True
-        if self._stream is not None:
-            with contextlib.suppress(OSError):
-                self._stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
-
-
-def _read(response: httpx.Response) -> httpx.Response:
-    body = bytearray()
-    try:
-        for chunk in response.iter_bytes():
-            body += chunk
-            if len(body) > MAX_ANSWER_BYTES:
-                raise TooLarge(f"an answer of more than {MAX_ANSWER_BYTES // 1_000_000} MB")
-    finally:
-        response.close()
-    response._content = bytes(body)  # what `read()` does, with a limit
-    return response
 
 
 def errors() -> tuple[type[Exception], ...]:
@@ -160,14 +86,10 @@ def _set_up() -> None:
         base_url=api_url(),
         auth=sdk.auth,
         headers={"Blaxel-Version": sdk.api_version},
-        verify=_tls(),
+        verify=tls(),
+        max_bytes=MAX_ANSWER_BYTES,
     )
     client.set_httpx_client(control)
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    return httpx.create_ssl_context()  # 60 ms; the SDK would make one for every call
 
 
 def bound(part: Any) -> None:
@@ -176,6 +98,8 @@ def bound(part: Any) -> None:
 
     def get_client() -> BoundedClient:
         headers = {**sdk.headers, **part.sandbox_config.headers}
-        return BoundedClient(base_url=part.url, headers=headers, verify=_tls())
+        return BoundedClient(
+            base_url=part.url, headers=headers, verify=tls(), max_bytes=MAX_ANSWER_BYTES
+        )
 
     part.get_client = get_client

@@ -63,13 +63,13 @@ class Ran:
 @contextlib.contextmanager
 def asking(operation: str, seconds: float) -> Iterator[None]:
     """Give the SDK's calls inside this long, record them, and turn what it raises into a `VendorError`."""
-    from agentops_site.integrations import blaxel_client
+    from agentops_site.integrations.bounded_http import limited
 
     try:
         with (
             usage.call(VENDOR, operation),
             _in_our_words(operation),
-            blaxel_client.limited(seconds),
+            limited(seconds),
         ):
             yield
     finally:
@@ -128,8 +128,9 @@ def find(name: str) -> Machine:
     """Return the sandbox of this name; raise Missing when there is none (or it is being deleted)."""
     from agentops_site.integrations import blaxel_client
 
+    known = blaxel_client.sandboxes()  # before the clock starts: the first time it imports the SDK
     with asking("find the sandbox", settings.BLAXEL_SECONDS):
-        instance = blaxel_client.sandboxes().get(name)
+        instance = known.get(name)
         if str(instance.status) in {"TERMINATED", "DELETING"}:
             raise Missing(f"Blaxel: the sandbox {name} was deleted", counts=False)
         return Machine(name, instance)
@@ -141,9 +142,10 @@ def find_or_make(name: str, wish: Mapping[str, Any]) -> Machine:
         return find(name)
     from agentops_site.integrations import blaxel_client
 
+    known = blaxel_client.sandboxes()
     with asking("make a sandbox", settings.BLAXEL_CREATE_SECONDS), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # an existing one may differ: it is used as it is
-        instance = blaxel_client.sandboxes().create_if_not_exists({"name": name, **wish})
+        instance = known.create_if_not_exists({"name": name, **wish})
         return Machine(name, instance)
 
 
@@ -164,9 +166,12 @@ class Machine:
         with asking("start a process", settings.BLAXEL_SECONDS):
             self._box.process.exec({"name": name, "command": command, **wish})
 
-    def run(self, command: str, *, env: Mapping[str, str] | None = None, seconds: int = 20) -> Ran:
+    def run(
+        self, command: str, *, env: Mapping[str, str] | None = None, seconds: int | None = None
+    ) -> Ran:
         """Run a command in our folder to its end. One that takes too long is killed: the API would leave it running."""
         name = f"agentops-{secrets.token_hex(6)}"
+        seconds = settings.BLAXEL_COMMAND_SECONDS if seconds is None else seconds
         wish = {"name": name, "command": command, "working_dir": HOME, "env": dict(env or {})}
         try:
             with asking("run a command", seconds + settings.BLAXEL_SECONDS):
@@ -183,7 +188,9 @@ class Machine:
                 self.kill(name)
             raise
 
-    def inside(self, command: str, args: Mapping[str, Any], *, seconds: int = 20) -> dict[str, Any]:
+    def inside(
+        self, command: str, args: Mapping[str, Any], *, seconds: int | None = None
+    ) -> dict[str, Any]:
         """Run one command of `blaxel_inside` and return its result; raise Refused with its words."""
         digest, files = _parts()
         env = {"AGENTOPS_ARGS": json.dumps(args), "PYTHONPATH": digest}

@@ -19,6 +19,10 @@ PageKey = tuple[str, int]
 Seen = dict[Viewer, dict[str, str]]
 LIST: PageKey = ("list", 0)
 ROWS_AT_ONCE = 10
+# Each page asks for itself: what is spoken depends on what its person wants to hear.
+VOICE_SIGNAL = (
+    '<div id="voice-slot" hx-swap-oob="true" hx-get="/voice/latest/" hx-trigger="load"></div>'
+)
 
 
 class InThread(Protocol):
@@ -37,6 +41,7 @@ class Dirty:
     joined: set[Client] = field(default_factory=set)
     health: bool = False
     agent: bool = False
+    speech: bool = False
     everything: bool = False
 
     def note(self, event: dict[str, Any]) -> bool:
@@ -51,6 +56,8 @@ class Dirty:
                 self.agent = True
             case {"kind": "bell", "people": list(people)}:
                 self.bells.update(person for person in people if isinstance(person, int))
+            case {"kind": "speech"}:
+                self.speech = True
             case {"kind": "person", "id": int(pk)}:
                 self.people.add(pk)
             case _:
@@ -84,6 +91,8 @@ class Round:
                 rest.append((pk, watching, heavy))
         await self._push_list(dirty, clients, in_thread)
         await self._push_header(dirty, clients, in_thread)
+        for client in clients if dirty.speech else ():
+            client.offer(VOICE_SIGNAL)
         for pk, watching, heavy in rest:
             self._offer_regions(
                 ("middle", pk), await in_thread(heavy), watching, hit=_hit(dirty, pk)

@@ -1,58 +1,92 @@
-// Spoken summaries: play on request; pushed ones play by themselves once the person allowed it in this browser.
-// Marks: [data-player] with <audio>, [data-player-play], [data-player-mute]; a pushed player carries data-player-auto.
+// Spoken alerts and summaries: play on request; pushed ones play by themselves once the person allowed it in this browser.
+// Marks: [data-player] with an optional <audio>, [data-player-script] (what the browser's own voice reads when there is no
+// audio or it fails), [data-player-play], [data-player-mute]; a pushed player carries data-player-auto and data-speech.
 (function () {
   "use strict";
   const KEY = "agentops-voice";
-  const read = () => {
+  const HEARD = "agentops-voice-heard";
+  const KEPT = 50;
+  const synthesis = window.speechSynthesis;
+  const read = (key) => {
     try {
-      return localStorage.getItem(KEY);
+      return localStorage.getItem(key);
     } catch {
       return null; // storage may be forbidden: nothing plays by itself
     }
   };
-  const write = (value) => {
+  const write = (key, value) => {
     try {
-      localStorage.setItem(KEY, value);
+      localStorage.setItem(key, value);
     } catch {
       // holds for this page only
     }
   };
 
-  function stopOthers(audio) {
-    document.querySelectorAll("[data-player] audio").forEach((other) => other !== audio && other.pause());
+  function silence() {
+    document.querySelectorAll("[data-player] audio").forEach((audio) => audio.pause());
+    if (synthesis) synthesis.cancel();
+  }
+
+  function readAloud(player) {
+    const script = player.querySelector("[data-player-script]");
+    if (!script || !synthesis) return false;
+    const words = new SpeechSynthesisUtterance(script.textContent);
+    words.lang = "en";
+    synthesis.speak(words);
+    return true;
+  }
+
+  function tell(text) {
+    document.dispatchEvent(new CustomEvent("toast", { detail: { text: text, tone: "warning" } }));
   }
 
   async function play(player) {
+    silence();
     const audio = player.querySelector("audio");
-    stopOthers(audio);
+    if (!audio) {
+      if (!readAloud(player)) tell("This browser has no voice; the script can be read");
+      return;
+    }
     audio.currentTime = 0;
     try {
       await audio.play();
     } catch (error) {
-      if (error.name !== "NotAllowedError") {
-        document.dispatchEvent(new CustomEvent("toast", { detail: { text: "The spoken summary could not be played", tone: "warning" } }));
-      }
+      if (error.name === "AbortError") return; // paused meanwhile
+      if (error.name !== "NotAllowedError" && !readAloud(player)) tell("It could not be spoken; the script can be read");
     }
   }
+
+  const speaks = (player) => {
+    const audio = player.querySelector("audio");
+    return audio ? !audio.paused : Boolean(synthesis && synthesis.speaking);
+  };
 
   document.addEventListener("click", (event) => {
     const player = event.target.closest("[data-player]");
     if (!player) return;
-    const audio = player.querySelector("audio");
     if (event.target.closest("[data-player-play]")) {
-      if (read() !== "muted") write("allowed");
-      if (audio.paused) play(player);
-      else audio.pause();
+      if (read(KEY) !== "muted") write(KEY, "allowed");
+      if (speaks(player)) silence();
+      else play(player);
     } else if (event.target.closest("[data-player-mute]")) {
-      write(read() === "muted" ? "allowed" : "muted");
-      if (read() === "muted") audio.pause();
+      write(KEY, read(KEY) === "muted" ? "allowed" : "muted");
+      if (read(KEY) === "muted") silence();
       mark();
     }
   });
 
   function mark() {
-    const muted = read() === "muted";
+    const muted = read(KEY) === "muted";
     document.querySelectorAll("[data-player-mute]").forEach((button) => button.setAttribute("aria-pressed", String(muted)));
+  }
+
+  function isNew(player) {
+    const number = player.dataset.speech;
+    if (!number) return true;
+    const heard = (read(HEARD) || "").split(",").filter(Boolean);
+    if (heard.includes(number)) return false; // on another page, or in another tab
+    write(HEARD, [...heard, number].slice(-KEPT).join(","));
+    return true;
   }
 
   function arrived() {
@@ -60,9 +94,10 @@
     const fresh = document.querySelector("[data-player][data-player-auto]:not([data-player-heard])");
     if (!fresh) return;
     fresh.dataset.playerHeard = "";
-    if (read() === "allowed") play(fresh);
+    if (read(KEY) === "allowed" && isNew(fresh)) play(fresh);
   }
 
-  document.addEventListener("DOMContentLoaded", mark);
+  document.addEventListener("DOMContentLoaded", arrived);
+  document.addEventListener("htmx:afterSettle", arrived);
   document.addEventListener("htmx:wsAfterMessage", arrived);
 })();

@@ -84,6 +84,13 @@ class BlaxelStandIn(StandIn):
         """Return how many requests had `where` in their path."""
         return sum(where in unquote(r.path) and method in {"", r.method} for r in self.requests)
 
+    def delete(self, name: str) -> Sandbox:
+        """End a sandbox with all that is in it."""
+        gone = self.sandboxes.pop(name)
+        gone.processes.end_all()
+        shutil.rmtree(gone.root)
+        return gone
+
     def answer(self, request: Received) -> Send:
         """Answer one request as Blaxel would."""
         for fault in self.faults:
@@ -117,10 +124,7 @@ class BlaxelStandIn(StandIn):
                 {"code": 404, "error": "Not Found", "message": "no such sandbox"}, status=404
             )
         if request.method == "DELETE":
-            gone = self.sandboxes.pop(name)
-            gone.processes.end_all()
-            shutil.rmtree(gone.root)
-            return as_json({**gone.record, "status": "DELETING"})
+            return as_json({**self.delete(name).record, "status": "DELETING"})
         return as_json(self.sandboxes[name].record)
 
     def _create(self, request: Received, *, exists: bool) -> Send:

@@ -1,0 +1,141 @@
+"""Has alerts and summaries spoken: a row first, then audio if a vendor gives it, then the push. Never in a step's way.
+
+Whoever is killed in between leaves a row that the next beat finishes. Audio is kept once, under its own digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.db.models import Q
+from django.urls import reverse
+from django.utils.module_loading import import_string
+
+from agentops_site.models import Speech
+from agentops_site.voice_port import Voice, VoiceError
+from incidents import queue
+from incidents.alerts.voice import SPOKEN, script_of, status_script
+from incidents.models import Incident
+from incidents.states import WAITING
+from monitoring.realtime import publish
+from teams.models import User
+
+log = logging.getLogger(__name__)
+
+CLAIM = timedelta(seconds=30)
+MOST_AT_ONCE = 5
+FORGOTTEN = timedelta(minutes=30)
+KEPT = timedelta(days=30)
+SPEAK = "agentops_site.tasks.speak"
+
+
+def speak_due(*, now: datetime) -> int:
+    """Write a row for each alert that has none, and have spoken what is not ready yet; return how many became ready."""
+    for incident in _unspoken(now):
+        _alert(incident)
+    due = Speech.objects.filter(ready_at=None, created_at__gt=now - FORGOTTEN)
+    free = due.filter(Q(claimed_until=None) | Q(claimed_until__lt=now))
+    return sum(speak(pk, now=now) for pk in free.values_list("pk", flat=True)[:MOST_AT_ONCE])
+
+
+def _unspoken(now: datetime) -> list[Incident]:
+    """Return the incidents that wait for a person, are bad enough, and of which nothing was said in this attempt."""
+    waiting = Incident.objects.filter(
+        status__in=WAITING, severity__in=SPOKEN, detected_at__gt=now - FORGOTTEN
+    ).select_related("service")
+    rows = list(waiting.order_by("-id")[:MOST_AT_ONCE])
+    said = set(Speech.objects.filter(key__in=map(_key, rows)).values_list("key", flat=True))
+    return [row for row in rows if _key(row) not in said]
+
+
+def _key(incident: Incident) -> str:
+    return f"incident:{incident.pk}:{incident.attempt}:{incident.status}"
+
+
+def _alert(incident: Incident) -> None:
+    Speech.objects.get_or_create(
+        key=_key(incident),
+        defaults={
+            "kind": Speech.Kind.ALERT,
+            "title": incident.title[:200],
+            "severity": incident.severity,
+            "link": reverse("incidents:incident", args=[incident.pk]),
+            "script": script_of(incident),
+        },
+    )
+
+
+def summarise(*, person: User, now: datetime) -> Speech:
+    """Write the present summary for one person and have it spoken; without a vendor it is ready at once."""
+    row = Speech.objects.create(
+        kind=Speech.Kind.STATUS,
+        key=f"status:{person.pk}:{now.timestamp()}",
+        title="How everything is",
+        script=status_script(),
+        person=person,
+        ready_at=None if settings.VOICE else now,
+        note="" if settings.VOICE else _NO_VENDOR,
+    )
+    if settings.VOICE:
+        queue.enqueue(SPEAK, row.pk)
+    return row
+
+
+_NO_VENDOR = "No voice is set up: the browser reads the script."
+
+
+def speak(pk: int, *, now: datetime) -> bool:
+    """Have one row spoken and push it; False when somebody else has it. A failure leaves it to the browser's voice."""
+    row = Speech.objects.filter(pk=pk, ready_at=None)
+    if not row.filter(Q(claimed_until=None) | Q(claimed_until__lt=now)).update(
+        claimed_until=now + CLAIM
+    ):
+        return False
+    script = row.values_list("script", flat=True).get()
+    audio, note = _audio(script)
+    row.update(audio=audio, note=note[:300], ready_at=now)
+    publish("speech", {"id": pk, "audio": address(audio)})
+    Speech.objects.filter(created_at__lt=now - KEPT).delete()
+    return True
+
+
+def _audio(script: str) -> tuple[str, str]:
+    """Return the name of the audio, or an empty text and why there is none. The same script is paid for once."""
+    if not settings.VOICE:
+        return "", _NO_VENDOR
+    before = Speech.objects.filter(script=script).exclude(audio="").first()
+    if before is not None and path_of(before.audio).exists():
+        return before.audio, ""
+    voice: Voice = import_string(settings.VOICE)()
+    try:
+        return keep(voice.speak(script)), ""
+    except VoiceError as error:
+        log.warning("The browser's voice speaks: %s", error)
+        return "", f"{error}: the browser reads the script."
+
+
+def keep(audio: bytes) -> str:
+    """Store audio under its own digest, whole or not at all, and return the name."""
+    name = hashlib.sha256(audio).hexdigest()
+    path = path_of(name)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(f".{os.getpid()}.part")
+        draft.write_bytes(audio)
+        draft.replace(path)
+    return name
+
+
+def path_of(name: str) -> Path:
+    """Return where the audio of a name lies."""
+    return Path(settings.MEDIA_ROOT) / "voice" / f"{name}.mp3"
+
+
+def address(audio: str) -> str:
+    """Return the address of audio for signed-in people, empty for none."""
+    return reverse("voice_audio", args=[audio]) if audio else ""

@@ -1,0 +1,136 @@
+"""Spoken alerts for signed-in people: the newest one, the page with all of them, the audio, and one's own wishes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from agentops_site import speaking
+from agentops_site.models import Speech, VoicePreference
+from incidents.values import Severity
+from teams.access import needs
+from teams.models import User
+from teams.roles import Verb
+
+FRESH = timedelta(minutes=3)
+SHOWN = 20
+LEVELS = (Severity.HIGH, Severity.CRITICAL, Severity.BLOCKER)
+
+
+@never_cache
+@require_safe
+@needs(Verb.VIEW)
+def page(request: HttpRequest) -> HttpResponse:
+    """Show what was said, each with its script and to be played again, and one's own wishes."""
+    wish = _wish(request)
+    rows = [_player(row, wish) for row in _mine(request)[:SHOWN]]
+    context = {"players": rows, "wish": wish, "levels": [level.value for level in LEVELS]}
+    return render(request, "site/voice.html", context)
+
+
+@never_cache
+@require_safe
+@needs(Verb.VIEW)
+def latest(request: HttpRequest) -> HttpResponse:
+    """Return the newest alert that this person wants to hear, while it is fresh; the slot of every page asks."""
+    wish = _wish(request)
+    fresh = _mine(request).filter(
+        kind=Speech.Kind.ALERT, ready_at__gt=timezone.now() - FRESH, severity__in=_loud(wish)
+    )
+    row = None if wish.muted else fresh.first()
+    context = {"player": _player(row, wish) if row else None}
+    return render(request, "site/voice_slot.html", context)
+
+
+@require_POST
+@needs(Verb.VIEW)
+def summarise(request: HttpRequest) -> HttpResponse:
+    """Have the present state summed up and spoken for this person."""
+    row = speaking.summarise(person=_person(request), now=timezone.now())
+    return _summary(request, row)
+
+
+@never_cache
+@require_safe
+@needs(Verb.VIEW)
+def summary(request: HttpRequest, pk: int) -> HttpResponse:
+    """Return one's own summary; until it is spoken the page asks again."""
+    return _summary(request, get_object_or_404(Speech, pk=pk, person=_person(request)))
+
+
+def _summary(request: HttpRequest, row: Speech) -> HttpResponse:
+    # When no worker takes it in time the browser's voice speaks: somebody waits in front of the page.
+    late = timezone.now() - row.created_at > timedelta(seconds=12)
+    context = {"player": _player(row, _wish(request)), "waits": row.ready_at is None and not late}
+    return render(request, "site/voice_summary.html", context)
+
+
+@require_POST
+@needs(Verb.VIEW)
+def wishes(request: HttpRequest) -> HttpResponse:
+    """Store whether and from which severity this person wants to hear alerts."""
+    lowest = request.POST.get("lowest", "")
+    VoicePreference.objects.update_or_create(
+        person=_person(request),
+        defaults={
+            "muted": request.POST.get("muted") == "on",
+            "lowest": lowest if lowest in LEVELS else Severity.HIGH.value,
+        },
+    )
+    return redirect("voice")
+
+
+@require_safe
+@needs(Verb.VIEW)
+def audio(request: HttpRequest, name: str) -> HttpResponseBase:
+    """Serve audio that belongs to something this person may hear."""
+    path = speaking.path_of(name)
+    if not _mine(request).filter(audio=name).exists() or not path.is_file():
+        raise Http404
+    response = FileResponse(path.open("rb"), content_type="audio/mpeg")
+    response["Cache-Control"] = "private, max-age=86400, immutable"
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def _mine(request: HttpRequest) -> QuerySet[Speech]:
+    return Speech.objects.filter(Q(person=None) | Q(person=_person(request)))
+
+
+def _person(request: HttpRequest) -> User:
+    if not isinstance(request.user, User):
+        raise Http404
+    return request.user
+
+
+def _wish(request: HttpRequest) -> VoicePreference:
+    person = _person(request)
+    found = VoicePreference.objects.filter(person=person).first()
+    return found or VoicePreference(person=person)
+
+
+def _loud(wish: VoicePreference) -> list[str]:
+    lowest = Severity(wish.lowest)
+    return [level.value for level in LEVELS if level.rank >= lowest.rank]
+
+
+def _player(row: Speech, wish: VoicePreference) -> dict[str, Any]:
+    return {
+        "id": f"speech-{row.pk}",
+        "pk": row.pk,
+        "src": speaking.address(row.audio),
+        "title": row.title,
+        "script": row.script,
+        "severity": row.severity,
+        "link": row.link,
+        "note": row.note,
+        "at": row.created_at,
+        "auto": not wish.muted,
+    }
