@@ -41,7 +41,7 @@ def tell_news(people: Iterable[User], news: News) -> int:
     readers = _readers({person.pk: person for person in people}, news, now)
     with transaction.atomic():
         fresh = _unheard(readers, news)
-        heads = _unread_heads([reader.person.pk for reader in fresh], now)
+        heads = _unread_heads([reader.person.pk for reader in fresh], news.kind, now)
         Notification.objects.bulk_create(
             [_row(reader, news, heads.get(reader.person.pk), now) for reader in fresh],
             ignore_conflicts=True,
@@ -73,11 +73,14 @@ def _unheard(readers: Sequence[Reader], news: News) -> list[Reader]:
     return [reader for reader in readers if reader.person.pk not in known]
 
 
-def _unread_heads(people: Sequence[int], now: datetime) -> dict[int, int]:
-    """Return for people in a burst the unread row under which what comes next is put."""
+def _unread_heads(people: Sequence[int], kind: str, now: datetime) -> dict[int, int]:
+    """Return for people in a burst of one kind the unread row under which what comes next is put.
+
+    Kinds are not mixed: a question would else vanish among reports.
+    """
     since = now - timedelta(seconds=settings.NOTIFY_BURST_SECONDS)
     recent = Notification.objects.filter(
-        person__in=people, at__gte=since, bundle=None, read_at=None
+        person__in=people, kind=kind, at__gte=since, bundle=None, read_at=None
     ).values_list("person_id", "id")
     rows: dict[int, list[int]] = {}
     for person, pk in recent.order_by("-id"):

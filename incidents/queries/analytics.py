@@ -80,9 +80,10 @@ def by_severity(rows: Rows) -> list[tuple[str, int]]:
 
 
 def by_category(rows: Rows) -> list[tuple[str, int]]:
-    """Return counts by kind of failure, of those that there were."""
+    """Return counts by kind of failure, of those that there were, the most frequent first."""
     counts = Counter(case.category for case in rows.cases)
-    return [(kind.value, counts[kind.value]) for kind in Category if counts[kind.value]]
+    found = [(kind.value, counts[kind.value]) for kind in Category if counts[kind.value]]
+    return sorted(found, key=lambda row: -row[1])
 
 
 def by_service(rows: Rows) -> list[dict[str, Any]]:

@@ -184,7 +184,7 @@ def records(query: dict[str, str]) -> dict[str, Any]:
 NARROWED: dict[str, dict[str, Any]] = {
     "held": {"held": True, "excluded_at": None},
     "failed": {"held": False, "excluded_at": None},
-    "open": {"held": None, "excluded_at": None},
+    "open": {"held": None, "excluded_at": None, "kind__in": LearningRecord.OUTCOMES},
     "excluded": {"excluded_at__isnull": False},
 }
 VIEWS = {
@@ -199,6 +199,8 @@ VIEWS = {
 def _record(row: LearningRecord) -> dict[str, Any]:
     held = {True: ("held", "ok"), False: ("did not hold", "danger"), None: ("not known yet", "")}
     words, tone = held[row.held]
+    if row.held is None and row.kind not in LearningRecord.OUTCOMES:
+        words = "judged by its outcome"
     return {
         "row": row,
         "kind": KIND_WORDS.get(row.kind, row.kind),

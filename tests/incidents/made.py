@@ -48,7 +48,7 @@ def fix(of: Incident, **fields: Any) -> Fix:
         "incident": of,
         "attempt": of.attempt,
         "actions": [{"kind": "revert", "path": "pricing.py", "hunks": []}],
-        "diff": "--- a/pricing.py\n+++ b/pricing.py\n@@ -1 +1 @@\n-x = price\n+x = price()\n",
+        "diff": "diff --git a/pricing.py b/pricing.py\n--- a/pricing.py\n+++ b/pricing.py\n@@ -1 +1 @@\n-x = price\n+x = price()\n",
         "explanation": "Put line 7 of pricing.py back.",
         "digest": f"{number:064x}",
         "base_digest": "b" * 64,

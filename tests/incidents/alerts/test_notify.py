@@ -220,3 +220,13 @@ def test_settings_are_stored_and_half_quiet_hours_refused(client: Client, shweta
     assert (row.lowest["report"], row.quiet_from) == ("blocker", time(22))
     half = client.post("/notifications/settings/", {**given, "quiet_until": ""})
     assert "beginning and an end" in half.content.decode()
+
+
+def test_a_question_does_not_vanish_in_a_burst_of_reports(shweta: User, settings: Any) -> None:
+    settings.NOTIFY_BURST_SIZE = 2
+    incident = made.incident()
+    for number in range(5):
+        notify.tell([shweta], incident=incident, kind=Kind.REPORT, text="r", key=f"r{number}")
+    notify.tell([shweta], incident=incident, kind=Kind.ASKED, text="a", key="a")
+    assert Notification.objects.get(kind=Kind.ASKED).bundle is None
+    assert shell.unread(shweta.pk) == 3

@@ -257,7 +257,7 @@ def test_charts_stay_in_their_box_and_break_at_gaps() -> None:
         assert 0 <= dot["x"] <= charts.WIDTH
         assert 0 <= dot["y"] <= charts.HEIGHT
     bars = charts.stacked("t", ["x"], [*series[:0], charts.Series(name="b", values=[3])])
-    assert bars["bars"][0]["height"] == pytest.approx((charts.HEIGHT - 40) * 3 / 5)
+    assert bars["bars"][0]["height"] == pytest.approx((charts.HEIGHT - 40) * 3 / 4)
 
 
 def test_today_is_the_last_day_of_the_default_span() -> None:
