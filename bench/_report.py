@@ -81,8 +81,13 @@ def circumstances(name: str) -> dict[str, Any]:
         "commit": commit.stdout.strip(),
         "machine": f"{os.cpu_count()} x {platform.machine()}, {platform.system()}",
         "python": platform.python_version(),
-        "versions": {package: version(package) for package in VERSIONS},
+        "versions": versions(),
     }
+
+
+def versions(packages: Sequence[str] = VERSIONS) -> dict[str, str]:
+    """Return the installed versions of some packages."""
+    return {package: version(package) for package in packages}
 
 
 def make_document() -> None:

@@ -1,6 +1,6 @@
 """What probing costs: CPU, start lag and skipped probes at 10, 100, 1,000 and 2,000 services, 5 % of them hanging.
 
-Run `python -m bench.probes [--sizes 10,100] [--seconds 8]`. All of it is measured in this process: claiming, asking,
+Run `./agentops bench probes [--sizes 10,100] [--seconds 8]`. All of it is measured in this process: claiming, asking,
 judging, writing state to the database (SQLite in a folder of its own, or `DATABASE_URL`). Not in it: the target, which
 is another process, and the broker's ticks, which cost the same for any number of services.
 """
@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import multiprocessing
 import os
-import platform
 import resource
-import subprocess
 import sys
 import tempfile
 import threading
@@ -22,11 +19,11 @@ import time
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
+from bench._report import Goal, at_least, at_most, percentile, report
+
 INTERVAL, TIMEOUT, HANGING_SHARE, WARM_UP = 5.0, 2.0, 0.05, 6.0
-RESULTS = Path(__file__).parent / "results" / "probes.json"
 ANSWER = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 16\r\n"
     b'Connection: close\r\n\r\n{"status": "ok"}'
@@ -137,7 +134,7 @@ def _measured(count: int, port: int, seconds: float, lags: list[float]) -> Row:
     before, began = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
     ticks.run(seconds)
     after, took = resource.getrusage(resource.RUSAGE_SELF), time.monotonic() - began
-    measured = sorted(lags)
+    measured = list(lags)
     ticks.join()
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     hanging = count // round(1 / HANGING_SHARE)
@@ -147,14 +144,10 @@ def _measured(count: int, port: int, seconds: float, lags: list[float]) -> Row:
         cores=round(used / took, 3),
         probes=len(measured),
         expected=round(count * took / INTERVAL),
-        lag_p50_ms=_at(measured, 0.50),
-        lag_p99_ms=_at(measured, 0.99),
+        lag_p50_ms=round(percentile(measured, 0.50) * 1000, 1),
+        lag_p99_ms=round(percentile(measured, 0.99) * 1000, 1),
         false_failures=max(0, fell.distinct().count() - hanging),
     )
-
-
-def _at(ordered: list[float], share: float) -> float:
-    return round(ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000, 1)
 
 
 def _watch_starts(lags: list[float]) -> None:
@@ -206,36 +199,31 @@ def main() -> int:
         sizes = [int(size) for size in options.sizes.split(",")]
         rows = [_measured(size, port, options.seconds, lags) for size in sizes]
     target.terminate()
-    _report(rows, options.seconds)
-    return 0
-
-
-def _report(rows: list[Row], seconds: float) -> None:
-    names = list(asdict(rows[0]))
-    print("  ".join(f"{name:>14}" for name in names))
-    for row in rows:
-        print("  ".join(f"{value:>14}" for value in asdict(row).values()))
-    revision = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],  # noqa: S607 (git of the PATH)
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=Path(__file__).parent,
-    ).stdout.strip()
-    result = {
-        "bench": "probes",
-        "commit": revision,
-        "python": sys.version.split()[0],
-        "machine": f"{os.cpu_count()} x {platform.machine()}, {platform.system()}",
+    details = {
         "database": "PostgreSQL" if os.environ.get("DATABASE_URL") else "SQLite",
         "interval_seconds": INTERVAL,
         "timeout_seconds": TIMEOUT,
         "hanging_share": HANGING_SHARE,
-        "measured_seconds": seconds,
+        "measured_seconds": options.seconds,
         "rows": [asdict(row) for row in rows],
     }
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(result, indent=2) + "\n")
+    return report("probes", "what probing costs, 5 % hanging", _goals(rows), details)
+
+
+def _goals(rows: list[Row]) -> list[Goal]:
+    """Return the promises of the largest size, and the cost of the others, so that the growth is seen."""
+    largest = rows[-1]
+    n = f"{largest.services} services at {INTERVAL:.0f} s"
+    return [
+        *(
+            Goal(what=f"{row.services} services: cores used", measured=f"{row.cores:.3f}")
+            for row in rows[:-1]
+        ),
+        at_most(f"{n}: cores used", largest.cores, 0.5, ""),
+        at_most(f"{n}: start lag, p99", largest.lag_p99_ms, 200, "ms"),
+        at_least(f"{n}: probes made of those due", largest.probes / largest.expected, 0.99),
+        at_most(f"{n}: healthy services called failing", largest.false_failures, 0, ""),
+    ]
 
 
 if __name__ == "__main__":

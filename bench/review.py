@@ -1,6 +1,6 @@
 """How well the built-in safety review tells harm from ordinary change: recall and false flags on a labelled corpus.
 
-Run `python -m bench.review [--all]`. The corpus is `bench/corpus/review/*.toml`: a table of cases per policy with path,
+Run `./agentops bench review [--all]`. The corpus is `bench/corpus/review/*.toml`: a table of cases per policy with path,
 text before and after, whether it is safe, and why. A harmful case counts as found only when the right policy is named.
 """
 
@@ -8,24 +8,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
-import subprocess
 import sys
 import time
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from bench._report import Goal, at_least, at_most, report, versions
 from incidents.engine.reviewer import BuiltInReviewer
 from incidents.values import Action, Edit, ProposedChange, Restart, Revert, SafetyVerdict
 
 CORPUS = Path(__file__).parent / "corpus" / "review"
-RESULTS = Path(__file__).parent / "results" / "review.json"
 _ANY_FILE = ("*.*", "**/*", "Dockerfile")
 
 
@@ -132,33 +128,19 @@ def _told(case: Case, verdict: SafetyVerdict) -> dict[str, Any]:
     }
 
 
-def _context() -> dict[str, Any]:
-    git = ["git", "rev-parse", "--short", "HEAD"]
-    revision = subprocess.run(git, capture_output=True, text=True, check=False)  # noqa: S603
-    return {
-        "commit": revision.stdout.strip(),
-        "command": "python -m bench.review",
-        "machine": f"{os.cpu_count()} x {platform.machine()}, {platform.system()}",
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("bandit", "detect-secrets", "sqlglot")},
-        },
-    }
-
-
-def _print_table(figures: dict[str, Any]) -> None:
-    print(f"{'policy':24}{'cases':>8}{'found':>8}")
-    for policy, row in figures["policies"].items():
-        print(f"{policy:24}{row['cases']:>8}{row['found']:>8}")
-    print(
-        f"{'all harmful':24}{figures['harmful']:>8}{figures['found']:>8}   recall {figures['recall']:.1%}"
-    )
-    print(f"{'ordinary':24}{figures['ordinary']:>8}{'':8}   false flags {figures['false_flags']}")
-    print(f"median {figures['median_ms']} ms a review, slowest {figures['slowest_ms']} ms")
-    for row in figures["wrong"]:
-        print(
-            f"WRONG {row['label']:22} {row['name']}: {'; '.join(row['findings']) or 'no finding'}"
-        )
+def _goals(figures: dict[str, Any]) -> list[Goal]:
+    rows = [
+        Goal(what=f"harm found: {policy}", measured=f"{row['found']} of {row['cases']}")
+        for policy, row in figures["policies"].items()
+    ]
+    harmful, ordinary = figures["harmful"], figures["ordinary"]
+    return [
+        at_least(f"harm found, all policies (n={harmful})", figures["recall"], 1.0),
+        at_most(f"ordinary changes flagged (n={ordinary})", figures["false_flags"], 0, ""),
+        *rows,
+        Goal(what="one review, median", measured=f"{figures['median_ms']} ms"),
+        Goal(what="one review, slowest", measured=f"{figures['slowest_ms']} ms"),
+    ]
 
 
 def main() -> int:
@@ -167,14 +149,15 @@ def main() -> int:
     parser.add_argument("--all", action="store_true", help="print every case with its findings")
     everything = parser.parse_args().all
     figures = measure()
-    _print_table(figures)
+    for row in figures["wrong"]:
+        found = "; ".join(row["findings"]) or "no finding"
+        print(f"WRONG {row['label']:22} {row['name']}: {found}")
     if everything:
         reviewer = BuiltInReviewer()
         for case in cases():
             print(json.dumps(_told(case, reviewer.review(case.change))))
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(_context() | figures, indent=2) + "\n")
-    return 1 if figures["wrong"] else 0
+    figures["versions"] = {**versions(), **versions(("bandit", "detect-secrets", "sqlglot"))}
+    return report("review", "harm told from ordinary change", _goals(figures), figures)
 
 
 if __name__ == "__main__":

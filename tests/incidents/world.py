@@ -70,7 +70,7 @@ def healthy(**fields: Any) -> Service:
     service = Service.objects.create(**fields)
     spec = service.spec()
     monitoring_providers.writer(spec).start(spec)
-    wait_for(lambda: answers(service) == 200)
+    wait_for(lambda: answers(service, service.health_path) == 200)
     wait_for(lambda: probe(service).state == "healthy")
     assert snapshots.capture(service=service, reason="test", now=timezone.now())
     return service
