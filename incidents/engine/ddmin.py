@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 Ids = frozenset[str]
 _NOTHING_HEALS = "putting back every change does not heal it: the cause lies elsewhere"
 _CANNOT_BE_TRIED = "the version with every change put back cannot be tried"
+SMALL = 5
 Passes = Callable[[Ids], bool | None]
 Map = Callable[[Passes, Sequence[Ids]], Iterable[bool | None]]
 
@@ -118,6 +119,8 @@ class _Search:
     def _reduce(self, start: Ids, order: tuple[str, ...]) -> Ids:
         """Shrink a healing set until no single change can be left out: the last round has tried each of them."""
         current = [change for change in order if change in start]
+        if len(current) <= SMALL:
+            return self._leave_out(current)
         parts = 2
         while len(current) > 1:
             subsets = [frozenset(chunk) for chunk in _split(current, parts)]
@@ -133,6 +136,16 @@ class _Search:
                 parts = min(2 * parts, len(current))
             else:
                 break
+        return frozenset(current)
+
+    def _leave_out(self, current: list[str]) -> Ids:
+        """Leave out one change after the other: for a few changes this is the proof itself, and no search before it."""
+        while len(current) > 1:
+            without = [frozenset(current) - {change} for change in reversed(current)]
+            healed = self._first(without)
+            if healed is None:
+                break
+            current = [change for change in current if change in healed]
         return frozenset(current)
 
     def _first(self, sets: Sequence[Ids]) -> Ids | None:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from incidents.engine import traits
 from incidents.engine.checked_rules import Rule, checked
 from incidents.engine.receipt_check import check
-from incidents.engine.verdicts import HEALTH, OK, Answers, Line, fails, line_of
+from incidents.engine.verdicts import DIFFERS, HEALTH, OK, Answers, Line, fails, line_of
 from incidents.values import BoxUsage, Exchange, StartUp
 from monitoring.invariants import Invariant
 from monitoring.values import Answer
@@ -143,13 +143,12 @@ def _broke_a_rule(script: ScriptOfRequests, asked: Sequence[Line]) -> bool:
 
 
 def _was_wrong(line: Line) -> bool:
-    """Say whether a request that failed was answered well, but otherwise than with the fix and by last known good."""
-    if line.verdict != OK or not line.answers.rights or line.exchange.source == HEALTH:
+    """Say whether a request that counts as failed was answered without an error, but otherwise than by last known good."""
+    if not line.answers.rights or line.exchange.source == HEALTH:
         return False
-    swapped = Answers(
-        before=line.answers.after, after=line.answers.before, rights=line.answers.rights
-    )
-    return line_of(line.exchange, swapped, float("inf")).verdict == "differs"
+    before, rights = line.answers.before, line.answers.rights
+    as_it_was = Answers(before=before, after=before, rights=rights)
+    return line_of(line.exchange, as_it_was, float("inf")).verdict == DIFFERS
 
 
 def _latency(lines: Sequence[Line]) -> dict[str, Any]:

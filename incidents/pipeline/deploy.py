@@ -6,10 +6,10 @@ transaction that writes the Deployment row. No row, no write.
 
 from __future__ import annotations
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from incidents.models import Decision, Deployment, Incident
+from incidents.models import Decision, Deployment, Incident, LostLease
 from incidents.pipeline.fixes import base_digest, written_bytes
 from incidents.pipeline.gates import forbids_change, policy_of
 from incidents.pipeline.guards import before_the_switch, is_healthy_again, stale_proof
@@ -36,7 +36,7 @@ def deploy(incident: Incident, tools: Tools) -> None:
     verification, which puts the kept bytes back.
     """
     started = timezone.now()
-    deployment = incident.deployments.filter(state__in=RUNNING).first() or _prepare(incident, tools)
+    deployment = incident.deployments.filter(state__in=RUNNING).first() or _first(incident, tools)
     if deployment is None or _was_called_off(incident, deployment, tools):
         return
     try:
@@ -50,6 +50,14 @@ def deploy(incident: Incident, tools: Tools) -> None:
     with transaction.atomic():
         incident.move(status=Status.VERIFYING, step=Step.VERIFY)
         note(incident, "deployed", "The fix is in place; verifying.", started=started)
+
+
+def _first(incident: Incident, tools: Tools) -> Deployment | None:
+    """Prepare the deployment; a worker whose lease ran out in that moment meets the row of the next one, and stops."""
+    try:
+        return _prepare(incident, tools)
+    except IntegrityError as error:
+        raise LostLease(f"incident {incident.pk} is being deployed by another worker") from error
 
 
 def _prepare(incident: Incident, tools: Tools) -> Deployment | None:
@@ -106,6 +114,10 @@ def _against(incident: Incident, decision: Decision | None, tree: Tree) -> str:
         (
             decision.policy_digest != policy_of(service).digest,
             "the service's policy changed since the decision",
+        ),
+        (
+            decision.expires_at is not None and decision.expires_at < timezone.now(),
+            "the permission has expired",
         ),
         (is_healthy_again(incident), HEALTHY_AGAIN),
     ]

@@ -82,6 +82,14 @@ def test_a_fix_that_turns_a_500_into_a_wrong_200_is_refused() -> None:
     assert receipts.check(stored(receipt)) == []
 
 
+def test_a_wrong_answer_with_status_200_counts_as_reproduced_and_has_to_become_right() -> None:
+    wrong = with_({"items": []})
+    assert judged(without=wrong).reproduced is True
+    assert judged(wrong, without=wrong).reproduced is True
+    assert judged(wrong, without=wrong).passed is False
+    assert judged(without=GOOD).reproduced is False
+
+
 def test_without_a_last_known_good_a_rule_of_the_service_refuses_a_wrong_200() -> None:
     wrong = {"items": [{"id": "a", "price": 5, "stock": -1}]}
     receipt = judged(with_(wrong), good=(), invariants=(STOCK,))
