@@ -77,8 +77,13 @@ class BuiltInFixWriter:
     def propose(
         self, pack: EvidencePack, diagnosis: DiagnosisDraft, wishes: Wishes
     ) -> list[FixDraft]:
-        """Return up to six candidates, best first; empty when putting back or starting again cannot help."""
+        """Return up to six candidates, best first; empty when putting back or starting again cannot help.
+
+        Nothing is proposed while the files cannot be read: a stop would be certain then, and a start would not.
+        """
         case = _Case(pack, diagnosis)
+        if case.facts.unreadable:
+            return []
         seen: set[str] = set()
         kept: list[FixDraft] = []
         for draft in (draft for source in _SOURCES for draft in source(case)):
