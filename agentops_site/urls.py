@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
-from agentops_site import health, help_pages, pages, vendor_pages, voice_pages
+from agentops_site import health, help_pages, pages, vendor_pages, vendor_service, voice_pages
 from agentops_site.api import api
 
 admin.autodiscover()  # here and not in the app registry: a worker, the beat and the watcher need no admin
@@ -21,6 +21,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("offline/", pages.offline, name="offline"),
     path("vendors/", vendor_pages.vendors_page, name="vendors"),
     path("vendors/<slug:vendor>/test/", vendor_pages.test_vendor, name="test_vendor"),
+    path("vendors/of/<slug:slug>/", vendor_service.calls, name="vendor_calls"),
     path("voice/", voice_pages.page, name="voice"),
     path("voice/latest/", voice_pages.latest, name="voice_latest"),
     path("voice/summary/", voice_pages.summarise, name="voice_summarise"),

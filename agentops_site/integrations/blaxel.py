@@ -37,6 +37,19 @@ class BlaxelRuntime:
             raise TargetError(f"{spec.slug}: {away}.") from away
         return blaxel_service.state_of(note, found or {}) if note else ProcessState()
 
+    def share(self, spec: ServiceSpec) -> tuple[int, int] | None:
+        """Return the bytes of memory of the service's process and of its sandbox; None when they cannot be had."""
+        try:
+            state = self.process(spec)
+            if state.phase != "running":
+                return None
+            return (
+                blaxel_service.kilobytes(f"/proc/{state.pid}/status", "VmRSS") * 1024,
+                blaxel_service.kilobytes("/proc/meminfo", "MemTotal") * 1024,
+            )
+        except (TargetError, blaxel_http.Away):
+            return None
+
     def read_tree(self, spec: ServiceSpec) -> Tree:
         """Return the editable files, read inside the sandbox by the rules of `local_tree.read_tree`."""
         with in_words(spec):

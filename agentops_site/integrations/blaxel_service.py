@@ -95,6 +95,15 @@ def note_of(spec: ServiceSpec) -> dict[str, Any]:
         raise blaxel_http.Away("our note on the process is not understood") from error
 
 
+def kilobytes(path: str, name: str) -> int:
+    """Return a figure of the sandbox's /proc, read as a file. Raises Away."""
+    found = blaxel_http.look(settings.BLAXEL_SANDBOX, f"/filesystem/{path}", _LOOK_SECONDS) or {}
+    match = re.search(rf"^{name}:\s+(\d+) kB", str(found.get("content", "")), re.MULTILINE)
+    if match is None:
+        raise blaxel_http.Away(f"{path} does not say {name}")
+    return int(match[1])
+
+
 def state_of(note: Mapping[str, Any], found: Mapping[str, Any]) -> ProcessState:
     """Return the state that note and API together tell; an unknown process ended with its sandbox."""
     generation, status = note["generation"], found.get("status", "missing")

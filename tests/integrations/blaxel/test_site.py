@@ -1,0 +1,76 @@
+"""What the site makes of a service at Blaxel: its page, its last known good, and its probes beside local ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from agentops_site import remote_good
+from agentops_site.integrations.blaxel_http import RoutingProber
+from monitoring import snapshots
+from monitoring.models import Service, ServiceHealth
+from monitoring.ports import Call
+from monitoring.values import Answer, HttpRequest
+from teams.models import User
+from tests.incidents.made import service as stored_service
+from tests.incidents.world import probe
+from tests.integrations.blaxel.shop import running_shop
+from tests.standins.blaxel_api import BlaxelStandIn, error
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def shop(api: BlaxelStandIn, tmp_path: Path, matrix: None) -> Iterator[Service]:
+    """Return a healthy shop."""
+    with running_shop(tmp_path / "shop") as service:
+        yield service
+
+
+def test_its_page_shows_calls_errors_and_share(
+    shop: Service, client: Client, shweta: User, api: BlaxelStandIn
+) -> None:
+    client.force_login(shweta)
+    assert f"/vendors/of/{shop.slug}/" in client.get(f"/services/{shop.slug}/").content.decode()
+    page = client.get(f"/vendors/of/{shop.slug}/").content.decode()
+    assert "agentops-ecom" in page
+    assert "of the sandbox" in page
+    api.misbehave(error(503, "WORKLOAD_UNAVAILABLE"))
+    assert "not known" in client.get(f"/vendors/of/{shop.slug}/").content.decode()
+    api.faults.clear()
+
+
+def test_a_local_service_has_no_such_part(client: Client, shweta: User) -> None:
+    client.force_login(shweta)
+    assert client.get(f"/vendors/of/{stored_service().slug}/").content == b""
+
+
+def test_its_first_last_known_good_is_kept_by_a_job(shop: Service) -> None:
+    shop.snapshots.all().delete()
+    now = timezone.now()
+    ServiceHealth.objects.filter(service=shop).update(successes_in_row=1)
+    assert remote_good.keep(now=now) == 0
+    for _ in range(3):
+        probe(shop)
+    assert remote_good.keep(now=now) == 1
+    assert "handler.py" in (snapshots.latest(shop) or pytest.fail("none")).manifest
+    assert remote_good.keep(now=now) == 0
+    assert remote_good.keep(now=now + timedelta(minutes=11)) == 1
+
+
+def test_local_probes_go_straight(shop: Service, api: BlaxelStandIn) -> None:
+    seen: dict[object, Answer] = {}
+    asked = api.asked("/port/")
+    calls = [
+        Call(key="there", base_url=shop.spec().base_url, request=HttpRequest(path="/health"), timeout=3.0),
+        Call(key="here", base_url="http://127.0.0.1:9", request=HttpRequest(), timeout=1.0),
+    ]  # fmt: skip
+    RoutingProber().ask(calls, lambda call, answer: seen.update({call.key: answer}))
+    assert seen["there"].status == 200
+    assert seen["here"].failure == "refused"
+    assert api.asked("/port/") == asked + 1
