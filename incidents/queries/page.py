@@ -172,10 +172,20 @@ def _impact(loaded: Loaded) -> list[tuple[str, str]]:
         ("Failing", f"{failure.get('method', '')} {failure.get('path', '')}".strip()),
         ("Seen as", str(failure.get("error_type") or failure.get("symptom", "")).replace("_", " ")),
         ("Checks that failed", f"{failed} of {probes} in ten minutes" if probes else ""),
-        ("Seen again", f"{incident.joined} times" if incident.joined else ""),
-        ("Reopened", f"{incident.reopened} times" if incident.reopened else ""),
+        ("Seen again", _times(incident.joined)),
+        ("Reopened", _times(incident.reopened)),
         ("Category", incident.category.replace("_", " ")),
     ]
     known = {"since", "probes", "failed_probes"}
-    facts += [(k.replace("_", " ").capitalize(), str(v)) for k, v in raw.items() if k not in known]
+    facts += [
+        (k.replace("_", " ").capitalize(), _said(v)) for k, v in raw.items() if k not in known
+    ]
     return [(name, value) for name, value in facts if value]
+
+
+def _times(count: int) -> str:
+    return "" if not count else "once" if count == 1 else f"{count} times"
+
+
+def _said(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
