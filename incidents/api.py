@@ -10,9 +10,11 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from ninja import Field, Query, Router, Schema
 
-from incidents.models import AgentState, Incident, TimelineEntry
+from incidents.models import AgentState, Debt, Incident, TimelineEntry
 from incidents.pipeline import approvals, people
+from incidents.pipeline import debts as ledger
 from incidents.queries import analytics as figures
+from incidents.queries import debts
 from incidents.queries import incidents as reads
 from incidents.queries.analytics_rows import Span, load
 from teams import tokens
@@ -212,6 +214,21 @@ def analytics(
     span = Span.of(given, today=timezone.now().date())
     with timezone.override(UTC):
         return figures.whole(load(span))
+
+
+@router.get("debts")
+def list_debts(request: HttpRequest) -> dict[str, Any]:
+    """Causes that restarts have hidden more than once, with the trend; the latest first."""
+    _person(request)
+    return {"items": [debts.debt_json(row) for row in debts.open_debts()], "next": None}
+
+
+@router.post("debts/{int:debt_id}/settle")
+def settle_debt(request: HttpRequest, debt_id: int, body: Reason) -> dict[str, Any]:
+    """Say that the cause is repaired: restarts of it are allowed again."""
+    get_object_or_404(Debt, pk=debt_id)
+    row = ledger.settle(debt_id=debt_id, person=_person(request), reason=body.reason)
+    return debts.debt_json(row)
 
 
 @router.get("agent")

@@ -6,6 +6,7 @@ from incidents.models.agent import AgentState
 from incidents.models.alerts import Delivery, Kind, NotificationChannel, NotificationPreference
 from incidents.models.change import Decision, Deployment, Fix, SafetyReview, Trial
 from incidents.models.conversation import AgentRun, ModelExchange
+from incidents.models.debt import Debt
 from incidents.models.duty import Escalation, OnCall
 from incidents.models.incident import Comment, Incident, LostLease, TimelineEntry
 from incidents.models.knowledge import ClearanceReport, FollowUp, LearningRecord, Notification
@@ -16,6 +17,7 @@ __all__ = [
     "AgentState",
     "ClearanceReport",
     "Comment",
+    "Debt",
     "Decision",
     "Delivery",
     "Deployment",

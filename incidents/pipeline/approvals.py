@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from incidents import queue
 from incidents.models import Decision, Fix, Incident
+from incidents.pipeline.debts import frozen
 from incidents.pipeline.gates import (
     Conflict,
     chosen_fix,
@@ -46,6 +47,8 @@ def authorise(
             raise Conflict(f"No change is allowed now: {forbidden}.")
         if is_healthy_again(incident):
             raise Conflict("The service is healthy again; nothing has to be deployed.")
+        if not override and (ice := frozen(incident, fix)):
+            raise Conflict(f"No change is allowed now: {ice}.")
         asked = _open_question(incident, fix)
         _check_proof(fix, reason, override=override)
         kind = Decision.Kind.OVERRIDE if override else Decision.Kind.APPROVE

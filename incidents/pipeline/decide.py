@@ -13,6 +13,7 @@ from incidents import policy
 from incidents.alerts import escalate
 from incidents.confidence import Facts, Score, score
 from incidents.models import Decision, Deployment, Fix, Incident
+from incidents.pipeline.debts import owed
 from incidents.pipeline.gates import (
     asked_of,
     chosen_fix,
@@ -112,6 +113,7 @@ def _case(incident: Incident, fix: Fix | None, total: Score, now: datetime) -> p
         forbidden=forbids_change(incident),
         used_for_fingerprint=recent.filter(incident__fingerprint=incident.fingerprint).count(),
         used_for_service=recent.count(),
+        owed=owed(incident, fix),
         weak_proof="; ".join(trial.receipt.get("lowers", [])) if trial else "",
     )
 

@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from incidents.models import Decision, Deployment, Incident, LostLease
+from incidents.pipeline.debts import frozen
 from incidents.pipeline.fixes import base_digest, written_bytes
 from incidents.pipeline.gates import forbids_change, policy_of
 from incidents.pipeline.guards import before_the_switch, is_healthy_again, stale_proof
@@ -122,7 +123,8 @@ def _against(incident: Incident, decision: Decision | None, tree: Tree) -> str:
         (is_healthy_again(incident), HEALTHY_AGAIN),
     ]
     broken = [reason for applies, reason in checks if applies]
-    return (broken[:1] or [_role_lost(incident, decision) or forbids_change(incident)])[0]
+    ice = "" if overridden else frozen(incident, fix)
+    return (broken[:1] or [_role_lost(incident, decision) or forbids_change(incident) or ice])[0]
 
 
 def _role_lost(incident: Incident, decision: Decision) -> str:

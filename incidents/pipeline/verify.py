@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from incidents import queue
 from incidents.models import Deployment, Incident
+from incidents.pipeline.debts import record_restart
 from incidents.pipeline.gates import locked
 from incidents.pipeline.guards import became_worse
 from incidents.pipeline.packs import evidence_of, exchange_from
@@ -111,6 +112,7 @@ def _resolved(incident: Incident, deployment: Deployment, started: datetime) -> 
             step=Step.REPORT,
             auto_resolved=_without_people(incident, deployment),
         )
+        record_restart(incident, deployment.fix, now=now)
         note(incident, "verified", "Healthy again; watching for a relapse.", started=started)
     operations.request_probe(incident.service_id, now=timezone.now())
 
