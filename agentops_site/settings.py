@@ -198,7 +198,9 @@ ACKNOWLEDGE_SECONDS = number("ACKNOWLEDGE_SECONDS", 300.0)
 ACKNOWLEDGEMENT_LAPSES_SECONDS = number("ACKNOWLEDGEMENT_LAPSES_SECONDS", 1800.0)
 
 # Adapters by dotted path: swapped here, never imported by an app (docs/architecture.md).
-MONITORING_PROBER = text("MONITORING_PROBER", "agentops_site.integrations.http_probe.CurlProber")
+MONITORING_PROBER = text(
+    "MONITORING_PROBER", "agentops_site.integrations.blaxel_http.RoutingProber"
+)
 MONITORING_RUNTIMES = {
     "local": "agentops_site.integrations.local.LocalRuntime",
     "blaxel": "agentops_site.integrations.blaxel.BlaxelRuntime",
@@ -275,8 +277,6 @@ ELEVENLABS_SECONDS = number("ELEVENLABS_SECONDS", 8.0)
 ELEVENLABS_MAX_BYTES = int(number("ELEVENLABS_MAX_BYTES", 4_000_000))
 ELEVENLABS_USD_PER_1000 = number("ELEVENLABS_USD_PER_1000", 0.05)  # characters
 VOICE = "agentops_site.integrations.elevenlabs.ElevenLabsVoice" if ELEVENLABS_API_KEY else ""
-if BL_API_KEY and "MONITORING_PROBER" not in os.environ:
-    MONITORING_PROBER = "agentops_site.integrations.blaxel_http.RoutingProber"
 if ANTHROPIC_API_KEY:
     INCIDENTS_DIAGNOSTICIANS.insert(0, "agentops_site.integrations.claude.ClaudeDiagnostician")
     INCIDENTS_FIX_WRITERS.insert(0, "agentops_site.integrations.claude.ClaudeFixWriter")

@@ -22,6 +22,7 @@ API_URL = "https://api.blaxel.ai/v0"
 VERSION = "2026-09-22"
 SCHEME = "blaxel://"
 SERVICES = "services"  # of `ServiceSpec.base_url`: the sandbox that the settings name
+NOT_SET_UP = "Blaxel is not set up: BL_API_KEY and BL_WORKSPACE are needed"
 FORGET_FAILURE_SECONDS = 10.0
 _LOOK_UP_SECONDS = 3.0
 # Words of the edge gateway: they mean that the service itself did not answer.
@@ -70,6 +71,8 @@ def address(sandbox: str) -> str:
 
     A failure is remembered for some seconds: probes of other services must not wait for it at every tick.
     """
+    if not (settings.BL_API_KEY and settings.BL_WORKSPACE):
+        raise Away(NOT_SET_UP)
     key = (api_url(), sandbox)
     if key in _known:
         return _known[key]

@@ -128,6 +128,8 @@ def find(name: str) -> Machine:
     """Return the sandbox of this name; raise Missing when there is none (or it is being deleted)."""
     from agentops_site.integrations import blaxel_client
 
+    if not (settings.BL_API_KEY and settings.BL_WORKSPACE):
+        raise VendorError(blaxel_http.NOT_SET_UP, permanent=True, counts=False)
     known = blaxel_client.sandboxes()  # before the clock starts: the first time it imports the SDK
     with asking("find the sandbox", settings.BLAXEL_SECONDS):
         instance = known.get(name)

@@ -91,7 +91,7 @@ class Round:
                 rest.append((pk, watching, heavy))
         await self._push_list(dirty, clients, in_thread)
         await self._push_header(dirty, clients, in_thread)
-        for client in clients if dirty.speech else ():
+        for client in clients if dirty.speech or dirty.everything else ():
             client.offer(VOICE_SIGNAL)
         for pk, watching, heavy in rest:
             self._offer_regions(

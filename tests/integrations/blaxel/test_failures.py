@@ -87,23 +87,25 @@ def test_a_failure_of_the_control_plane_is_a_target_error(
 @pytest.mark.parametrize("act", ACTS)
 @pytest.mark.parametrize("name", ["503", "hang"])
 def test_a_change_that_cannot_be_made_changes_nothing(
-    name: str, act: str, running: ServiceSpec, api: BlaxelStandIn
+    name: str, act: str, running: ServiceSpec, api: BlaxelStandIn, settings: Any
 ) -> None:
     before = RUNTIME.process(running)
     api.misbehave(FAULTS[name], "/v0/sandboxes")
     refuses_in_time(lambda: ACTS[act](running))
     api.faults.clear()
+    settings.BLAXEL_SECONDS = 10.0
     assert RUNTIME.process(running) == before
     assert RUNTIME.read_tree(running)["server.py"] == PLAIN.encode()
 
 
 @pytest.mark.parametrize("name", FEW)
 def test_a_failure_inside_the_sandbox_is_a_target_error(
-    name: str, running: ServiceSpec, api: BlaxelStandIn
+    name: str, running: ServiceSpec, api: BlaxelStandIn, settings: Any
 ) -> None:
     api.misbehave(FAULTS[name], "/agentops-ecom/process", "POST")
     refuses_in_time(lambda: RUNTIME.write(running, {"server.py": b"# bad"}))
     api.faults.clear()
+    settings.BLAXEL_SECONDS = 10.0
     assert RUNTIME.read_tree(running)["server.py"] == PLAIN.encode()
 
 
@@ -231,6 +233,20 @@ def test_calls_and_errors_are_counted_and_the_breaker_opens(
         RUNTIME.read_tree(spec)
     assert len(api.requests) == asked
     assert VendorState.objects.get(vendor="blaxel").errors == 2 + (calls - VendorCall.objects.filter(ok=True).count())  # fmt: skip
+
+
+def test_without_a_key_nothing_leaves_and_the_reason_is_said(
+    api: BlaxelStandIn, settings: Any, tmp_path: Path
+) -> None:
+    settings.BL_API_KEY = ""
+    spec = spec_of(tmp_path, runtime="blaxel")
+    for act in (RUNTIME.process, RUNTIME.start, RUNTIME.read_tree, RUNTIME.restart):
+        with pytest.raises(TargetError, match="not set up"):
+            act(spec)
+    with pytest.raises(SandboxError, match="not set up"):
+        BlaxelSandbox().open(plan_for())
+    assert RUNTIME.request(spec, HttpRequest(), 1.0).failure == "unreachable"
+    assert api.requests == []
 
 
 def test_logging_stays_ours(api: BlaxelStandIn) -> None:

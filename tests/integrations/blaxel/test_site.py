@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
@@ -19,7 +21,7 @@ from monitoring.values import Answer, HttpRequest
 from teams.models import User
 from tests.incidents.made import service as stored_service
 from tests.incidents.world import probe
-from tests.integrations.blaxel.shop import running_shop
+from tests.integrations.blaxel.shop import RUNTIME, running_shop
 from tests.standins.blaxel_api import BlaxelStandIn, error
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -74,3 +76,14 @@ def test_local_probes_go_straight(shop: Service, api: BlaxelStandIn) -> None:
     assert seen["there"].status == 200
     assert seen["here"].failure == "refused"
     assert api.asked("/port/") == asked + 1
+
+
+def test_a_command_starts_what_is_not_here(shop: Service, api: BlaxelStandIn) -> None:
+    RUNTIME.stop(shop.spec())
+    said = StringIO()
+    call_command("start_remote_services", stdout=said)
+    assert said.getvalue() == f"{shop.slug}: running\n"
+    api.misbehave(error(503, "WORKLOAD_UNAVAILABLE"))
+    with pytest.raises(CommandError, match="1 of 1"):
+        call_command("start_remote_services", stderr=StringIO())
+    api.faults.clear()
