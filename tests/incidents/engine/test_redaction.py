@@ -128,6 +128,6 @@ def test_any_mixture_comes_back_exactly(parts: list[str]) -> None:
     ],
 )
 def test_hostile_text_is_redacted_in_bounded_time(text: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     redact(text)
-    assert time.monotonic() - began < 3.0
+    assert time.process_time() - began < 3.0
