@@ -72,21 +72,31 @@ def file_hunks(path: str, old: bytes | None, new: bytes | None) -> tuple[Hunk, .
 def pieces(old: tuple[str, ...], new: tuple[str, ...]) -> Iterator[Span]:
     """Yield spans, finer than a diff's where neighbouring lines were each rewritten in place.
 
-    Two settings changed on neighbouring lines are one stretch to a diff, yet only one of them may be at fault.
+    Two settings changed on neighbouring lines are one stretch to a diff, yet only one of them may be at fault; and so is
+    a line with a new comment below it.
     """
     for span in spans(old, new):
-        pairs = list(
-            zip(old[span.old_from : span.old_to], new[span.new_from : span.new_to], strict=False)
-        )
-        even = span.old_to - span.old_from == span.new_to - span.new_from
-        if span.same or not even or not all(_same_subject(*pair) for pair in pairs):
+        before, after = old[span.old_from : span.old_to], new[span.new_from : span.new_to]
+        count = 0 if span.same else _rewritten_in_place(before, after)
+        if not count:
             yield span
             continue
-        for step in range(len(pairs)):
-            i, j = span.old_from + step, span.new_from + step
-            yield Span(False, i, i + 1, j, j + 1)  # noqa: FBT003 - a named tuple's own first field
+        i, j = span.old_from + count, span.new_from + count
+        for step in range(count, 0, -1):
+            yield Span(False, i - step, i - step + 1, j - step, j - step + 1)  # noqa: FBT003 - a named tuple's own first field
+        if i < span.old_to or j < span.new_to:
+            yield Span(False, i, span.old_to, j, span.new_to)  # noqa: FBT003 - as above
 
 
+def _rewritten_in_place(before: tuple[str, ...], after: tuple[str, ...]) -> int:
+    """Return how many first lines were each rewritten; 0 when what is left over is more than comments."""
+    count = min(len(before), len(after))
+    even = all(_same_subject(*pair) for pair in zip(before, after, strict=False))
+    rest = (*before[count:], *after[count:])
+    return count if even and all(_COMMENT.match(line) for line in rest) else 0
+
+
+_COMMENT = re.compile(r"\s*(#|$)")
 _SUBJECT = re.compile(r"\s*[\"']?[\w.-]+")
 
 

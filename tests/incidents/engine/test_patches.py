@@ -241,3 +241,12 @@ def test_a_binary_change_is_named_and_sized() -> None:
     diff = unified_diff(NOW, {"bin": GOOD["bin"], "gone": b"\xff"})
     assert "Binary file bin differs: 2 bytes before, 2 bytes after" in diff
     assert "Binary file gone differs: no file before, 1 bytes after" in diff
+
+
+def test_a_comment_below_a_rewritten_line_is_a_change_of_its_own() -> None:
+    good = {"a.py": b"def f(row):\n    return row['a'] + 1\n"}
+    bad = {"a.py": b"def f(row):\n    return row['b'] + 1\n\n# reviewed\n"}
+    fault, comment = hunks(good, bad)
+    assert (fault.size, comment.size) == (2, 2)
+    rest = after([Revert(path="a.py", hunks=(fault.id,))], bad, good)
+    assert rest == {"a.py": good["a.py"] + b"\n# reviewed\n"}

@@ -1,0 +1,159 @@
+"""Commit to pixel: from a row that a worker's process commits to the fragment in 500 dashboards, and to the DOM of a real browser.
+
+Run `./agentops bench push [--dashboards 500]`. Half of the dashboards show the list, half an incident; people of four roles; one
+takes nothing at all. The committing process, the dashboards, the web server and the browser are processes of their own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import shutil
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from bench._dashboards import run
+from bench._report import Goal, at_most, percentile, report
+from bench._site import cookie_of, person, site
+
+if TYPE_CHECKING:
+    from incidents.models import Incident
+    from tests.browser.stack import Web
+
+RUNS, EVENTS, GAP, SETTLE = 5, 20, 0.3, 3.0
+PER_PERSON = 20
+ROLES = ("team_lead", "senior_dev", "junior_dev", "viewer")
+CHROMIUM = os.environ.get("CHROMIUM", "") or "/usr/bin/chromium"
+ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
+OBSERVE = """() => {
+  window.ticks = {};
+  new MutationObserver(() => {
+    const at = performance.timeOrigin + performance.now();
+    for (const [text] of document.body.textContent.matchAll(/tick-\\d{6}/g)) window.ticks[text] ??= at;
+  }).observe(document.body, { childList: true, subtree: true, characterData: true });
+}"""
+
+
+def main() -> int:
+    """Open the dashboards, commit, and report the medians of the runs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dashboards", type=int, default=500)
+    count = parser.parse_args().dashboards
+    with site() as web:
+        from tests.incidents import rows
+
+        incident = rows.asked(rows.shop())
+        lines = _lines(count, incident.pk)
+        with _dashboards(web, lines) as pipe, _browser(web, incident, lines[-1][0]) as page:
+            time.sleep(SETTLE)  # pages that were just opened are brought up to date first
+            sent = {number: _commit(incident, number) for number in range(RUNS * EVENTS)}
+            time.sleep(SETTLE)  # what is still on its way
+            drawn: dict[str, float] = page.evaluate("window.ticks") if page else {}
+            pipe.send("stop")
+            times, still_open = pipe.recv()
+    runs = [_run(sent, times, drawn, number) for number in range(RUNS)]
+    lost = sum(count - 1 - len(times.get(number, [])) for number in sent)
+    details = {"runs": runs, "lost": lost, "still_open": still_open, "dashboards": count}
+    return report("push", "commit to pixel", _goals(runs, lost, count), details)
+
+
+def _lines(count: int, incident: int) -> list[tuple[str, str]]:
+    """Return (cookie, page) of each dashboard; a person has as many as may be open."""
+    people = [person(n, ROLES[n % len(ROLES)]) for n in range(-(-count // (PER_PERSON - 1)))]
+    cookies = [cookie_of(one) for one in people]
+    pages = ("list", f"incident-{incident}")
+    return [(cookies[n // (PER_PERSON - 1)], pages[n % 2]) for n in range(count)]
+
+
+@contextmanager
+def _dashboards(web: Web, lines: list[tuple[str, str]]) -> Iterator[Any]:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=run, args=(theirs, web.port, lines, 1), daemon=True)
+    process.start()
+    assert ours.poll(120), "the dashboards could not be opened"
+    assert ours.recv() == len(lines)
+    try:
+        yield ours
+    finally:
+        process.terminate()
+
+
+@contextmanager
+def _browser(web: Web, incident: Incident, cookie: str) -> Iterator[Any]:
+    """Open the incident in a Chromium that notes when its DOM shows a marker; None where there is no Chromium."""
+    path = CHROMIUM if os.path.exists(CHROMIUM) else shutil.which("chromium")  # noqa: PTH110
+    if not path:
+        yield None
+        return
+    from playwright.sync_api import sync_playwright
+
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # its event loop lives in this thread
+    name, _, value = cookie.partition("=")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        context = chromium.new_context()
+        context.add_cookies([{"name": name, "value": value, "url": web.url}])
+        page = context.new_page()
+        page.goto(f"{web.url}/incidents/{incident.pk}/")
+        page.evaluate(OBSERVE)
+        yield page
+        chromium.close()
+
+
+def _commit(incident: Incident, number: int) -> tuple[float, float]:
+    """Commit one change as a step does; return its moment on the monotonic clock and on the wall's."""
+    from django.db import transaction
+
+    from incidents.timeline import note
+
+    time.sleep(GAP)
+    moment: list[tuple[float, float]] = []
+    with transaction.atomic():
+        # Registered first, so it runs as soon as the row is committed and before anything is published.
+        transaction.on_commit(lambda: moment.append((time.monotonic(), time.time())))
+        incident.touch(waits_for=f"tick-{number:06d}")
+        note(incident, "joined", f"tick-{number:06d}")
+    return moment[0]
+
+
+def _run(
+    sent: dict[int, tuple[float, float]],
+    times: dict[int, list[float]],
+    drawn: dict[str, float],
+    number: int,
+) -> dict[str, float]:
+    """Return the percentiles of one run in milliseconds."""
+    mine = range(number * EVENTS, (number + 1) * EVENTS)
+    came = [(at - sent[n][0]) * 1000 for n in mine for at in times.get(n, [])]
+    pixels = [drawn[f"tick-{n:06d}"] - sent[n][1] * 1000 for n in mine if f"tick-{n:06d}" in drawn]
+    found = {"p50": percentile(came, 0.5), "p95": percentile(came, 0.95)}
+    if pixels:
+        found |= {"dom_p50": percentile(pixels, 0.5), "dom_p95": percentile(pixels, 0.95)}
+    return {name: round(value, 1) for name, value in found.items()}
+
+
+def _goals(runs: list[dict[str, float]], lost: int, count: int) -> list[Goal]:
+    def median(name: str) -> float:
+        return statistics.median(one[name] for one in runs)
+
+    said = f"{count} dashboards, one stalled"
+    goals = [
+        at_most(f"commit to fragment, p50 ({said})", median("p50"), 60, "ms"),
+        at_most(f"commit to fragment, p95 ({said})", median("p95"), 150, "ms"),
+    ]
+    if all("dom_p50" in one for one in runs):
+        goals.append(at_most("commit to DOM in Chromium, p50", median("dom_p50"), 60, "ms"))
+        goals.append(at_most("commit to DOM in Chromium, p95", median("dom_p95"), 150, "ms"))
+    else:
+        goals.append(Goal(what="commit to DOM in Chromium", measured="not measured: no Chromium"))
+    return [*goals, at_most("fragments lost", lost, 0, "")]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
