@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
@@ -14,6 +16,8 @@ from incidents.queries.account import account_of
 from incidents.queries.report_markdown import as_markdown
 from incidents.states import Status, Step
 from incidents.timeline import note
+from monitoring.faults import injection
+from monitoring.ports import TargetError
 from teams import access
 from teams.roles import Role, Verb
 
@@ -21,6 +25,10 @@ from teams.roles import Role, Verb
 def report(incident: Incident, tools: Tools) -> None:
     """Write the ClearanceReport of this attempt, tell the team lead, and go on to learning."""
     started = timezone.now()
+    with contextlib.suppress(
+        TargetError
+    ):  # a fault that stays listed is no reason to hold the report back
+        injection.settle(service=incident.service, now=started)
     with transaction.atomic():
         made = _written(incident)
         incident.move(status=Status(incident.status), step=Step.LEARN)

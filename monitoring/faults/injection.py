@@ -16,7 +16,7 @@ from monitoring.ports import TargetError
 from teams import audit
 from teams.models import User
 
-__all__ = ["FaultRefused", "UnknownFault", "inject", "restore"]
+__all__ = ["FaultRefused", "UnknownFault", "inject", "restore", "settle"]
 _BY_HAND = "command line"
 
 
@@ -72,6 +72,25 @@ def restore(*, service: Service, actor: User | None, now: datetime) -> int:
         )
     request_probe(service.pk, now=now, deep=True)
     return len(open_faults)
+
+
+def settle(*, service: Service, now: datetime) -> int:
+    """Mark the faults that somebody else took out again (the agent healed them) as gone, and return how many.
+
+    A fault of files is gone when none of it stands in them; a killed or stopped process is, because the caller has just seen
+    the service answer well. Raises TargetError.
+    """
+    open_faults = list(service.injections.filter(restored_at=None))
+    if not open_faults:
+        return 0
+    tree = providers.reader(service.spec()).read_tree(service.spec())
+    gone = [one.pk for one in open_faults if _is_gone(one, tree)]
+    return FaultInjection.objects.filter(pk__in=gone).update(restored_at=now)
+
+
+def _is_gone(one: FaultInjection, tree: Mapping[str, bytes]) -> bool:
+    """Say whether taking the fault out would change nothing."""
+    return all(tree.get(path) == data for path, data in _healed([one], tree).items())
 
 
 def _require_demo(service: Service) -> None:

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from monitoring import providers
 from monitoring.faults.catalogue import all_faults
-from monitoring.faults.injection import FaultRefused, UnknownFault, inject, restore
+from monitoring.faults.injection import FaultRefused, UnknownFault, inject, restore, settle
 from monitoring.models import FaultInjection, Service
 from monitoring.ports import TargetError
 from monitoring.values import HttpRequest, Tree
@@ -215,3 +215,12 @@ def test_the_commands_work_and_refuse(shop: Service, shweta: User, bhumika: User
     ):
         with pytest.raises(CommandError, match=said):
             call_command(*arguments)
+
+
+def test_a_fault_that_somebody_else_took_out_is_settled(shop: Service) -> None:
+    before = file(shop, "handler.py").read_bytes()
+    put(shop, "bug")
+    assert settle(service=shop, now=timezone.now()) == 0
+    file(shop, "handler.py").write_bytes(before)
+    assert settle(service=shop, now=timezone.now()) == 1
+    assert not shop.injections.filter(restored_at=None).exists()
