@@ -54,6 +54,7 @@ class Undoing:
         from tests.incidents import world
 
         text = KINDS[number % len(KINDS)]
+        self._shop_traffic(20)
         world.insert(self.handler, ANCHOR, BUG)
         broken = self.handler.read_bytes()
         world.restart(self.shop)
@@ -68,7 +69,7 @@ class Undoing:
             and deployment.state == "undone"
             and self.handler.read_bytes() == broken
             and incident.status == "ESCALATED",
-            "outcome": deployment.outcome if deployment else f"not deployed, {incident.status}",
+            "outcome": deployment.outcome if deployment else _last_words(incident),
             "seconds": round(time.monotonic() - begun, 2),
         }
         self._mend(incident)
@@ -105,13 +106,27 @@ class Undoing:
         return world.run(incident)
 
     def _relapse(self, incident: Any) -> Any:
+        """Let shoppers come until the fix shows what it is, and have the watch window judged."""
+        from django.utils import timezone
+
+        from incidents.pipeline import verify
         from tests.incidents import world
 
         if incident.status != "RESOLVED":
             return incident
-        world.wait_for(lambda: world.probe(self.shop).state == "healthy")
-        world.wait_for(lambda: world.answers(self.shop) == 500)
-        return world.run(self._detected())
+        self._shop_traffic(60)
+        verify.settle_watched(now=timezone.now())
+        incident.refresh_from_db()
+        return world.run(incident)
+
+    def _shop_traffic(self, requests: int) -> None:
+        from monitoring import recorder
+        from monitoring.values import HttpRequest
+
+        for _ in range(requests):
+            recorder.send(
+                service=self.shop, request=HttpRequest(path="/api/products"), source="shop"
+            )
 
     def _mend(self, incident: Any) -> None:
         """Put the shop right by hand, and close what is open."""
@@ -126,6 +141,11 @@ class Undoing:
         world.wait_for(lambda: world.probe(self.shop).state == "healthy")
         detect.consume_changes(now=timezone.now())
         Incident.objects.filter(service=self.shop).update(status="CLOSED", step="", lease=None)
+
+
+def _last_words(incident: Any) -> str:
+    said = " | ".join(entry.text for entry in incident.timeline.order_by("-id")[:8])
+    return f"not deployed, {incident.status}: {said}"
 
 
 def _lead(email: str) -> Any:

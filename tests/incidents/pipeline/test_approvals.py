@@ -172,12 +172,12 @@ def expires(at: Scene, chance: random.Random) -> None:
 
 def policy_changes(at: Scene, chance: random.Random) -> None:
     changes: list[dict[str, Any]] = [
-            {"auto_threshold": 0.5},
-            {"limit_per_service": 99},
-            {"editable_globs": ["**"]},
-            {"auto_ceiling": "low"},
-        ]
-    )
+        {"auto_threshold": 0.5},
+        {"limit_per_service": 99},
+        {"editable_globs": ["**"]},
+        {"auto_ceiling": "low"},
+    ]
+    change = chance.choice(changes)
     Service.objects.filter(pk=at.service.pk).update(**change)
 
 
