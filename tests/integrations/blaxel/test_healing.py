@@ -15,7 +15,8 @@ from monitoring.models import Service
 from teams.models import User
 from tests.incidents.world import probe, run
 from tests.integrations.blaxel.shop import RUNTIME, answers, broken, files, running_shop, story
-from tests.standins.blaxel_api import BlaxelStandIn, error
+from tests.integrations.blaxel.test_failures import FAULTS
+from tests.standins.blaxel_api import BlaxelStandIn
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -82,11 +83,13 @@ def test_a_fix_that_does_not_hold_is_undone(shop: Service, shweta: User, setting
     assert files(shop) == broken_tree
 
 
+@pytest.mark.parametrize("name", ["503", "429", "hang", "malformed", "truncated"])
 def test_trials_that_fail_at_blaxel_are_not_made_here(
-    shop: Service, api: BlaxelStandIn, shweta: User
+    shop: Service, api: BlaxelStandIn, shweta: User, settings: Any, name: str
 ) -> None:
+    settings.BLAXEL_SECONDS, settings.VENDOR_BREAKER_SECONDS = 2.0, 0.1
     incident = broken(shop, "bug")
-    api.misbehave(error(503, "WORKLOAD_UNAVAILABLE"), "agentops-trial")
+    api.misbehave(FAULTS[name], "agentops-trial")
     incident = run(incident)
 
     trial = incident.fixes.get(state=Fix.State.CHOSEN).trial

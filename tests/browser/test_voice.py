@@ -1,0 +1,61 @@
+"""Spoken alerts in a real browser: read by its own voice without audio, once, accessible, and quiet when asked."""
+
+from __future__ import annotations
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from agentops_site import speaking
+from agentops_site.models import Speech
+from teams.models import User
+from tests.browser.conftest import OpenPage
+from tests.browser.stack import Web
+from tests.browser.test_incident_pages import live, violations
+
+# Chromium without a sound card has no voices: what the page asks of them is what counts.
+LISTEN = """() => { window.said = []; window.speechSynthesis.speak = (words) => window.said.push(words.text); }"""
+
+
+def alert(title: str) -> Speech:
+    return Speech.objects.create(
+        kind="alert", key=f"incident:{title}", title=title, severity="high", script=f"{title} for everybody.", link="/"
+    )  # fmt: skip
+
+
+def said(page: Page) -> list[str]:
+    return list(page.evaluate("() => window.said"))
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_the_page_is_accessible_and_reads_its_scripts(
+    open_page: OpenPage, web: Web, shweta: User, width: int
+) -> None:
+    speaking.speak(alert("Orders fail").pk, now=timezone.now())
+    watched = open_page(shweta, "/voice/", width=width)
+    page = watched.page
+    live(page)
+    assert violations(page) == []
+    page.evaluate(LISTEN)
+    page.locator("li [data-player-play]").click()
+    assert said(page) == ["Orders fail for everybody."]
+    page.get_by_role("button", name="Speak how everything is").click()
+    expect(page.locator("#voice-summary [data-player]")).to_be_visible()
+    page.wait_for_function("() => window.said.some((text) => text.includes('watched'))")
+    assert watched.complaints == []
+
+
+def test_a_pushed_alert_is_spoken_by_itself_once_it_is_allowed_and_not_when_muted(
+    open_page: OpenPage, web: Web, shweta: User
+) -> None:
+    page = open_page(shweta, "/").page
+    live(page)
+    page.evaluate(LISTEN)
+    page.evaluate("() => localStorage.setItem('agentops-voice', 'allowed')")
+    speaking.speak(alert("Orders fail").pk, now=timezone.now())
+    expect(page.locator("#voice-slot")).to_contain_text("Orders fail")
+    page.wait_for_function("() => window.said.length === 1")
+    page.locator("#voice-slot [data-player-mute]").click()
+    speaking.speak(alert("Prices are wrong").pk, now=timezone.now())
+    expect(page.locator("#voice-slot")).to_contain_text("Prices are wrong")
+    assert said(page) == ["Orders fail for everybody."]
