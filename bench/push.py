@@ -57,8 +57,13 @@ def main() -> int:
             pipe.send("stop")
             times, still_open = pipe.recv()
     runs = [_run(sent, times, drawn, number) for number in range(RUNS)]
-    lost = sum(count - 1 - len(times.get(number, [])) for number in sent)
-    details = {"runs": runs, "lost": lost, "still_open": still_open, "dashboards": count}
+    # A list shows a state: of two changes pushed together only the newer is seen. Lost is who never saw the last one.
+    lost = count - 1 - len(times.get(max(sent), []))
+    seen = sum(len(moments) for moments in times.values()) / len(sent) / (count - 1)
+    details = {"runs": runs, "seen_singly": seen, "still_open": still_open, "dashboards": count}
+    details["note"] = (
+        f"{seen:.0%} of the changes were seen singly, the others together with a newer one."
+    )
     return report("push", "commit to pixel", _goals(runs, lost, count), details)
 
 
@@ -152,7 +157,7 @@ def _goals(runs: list[dict[str, float]], lost: int, count: int) -> list[Goal]:
         goals.append(at_most("commit to DOM in Chromium, p95", median("dom_p95"), 150, "ms"))
     else:
         goals.append(Goal(what="commit to DOM in Chromium", measured="not measured: no Chromium"))
-    return [*goals, at_most("fragments lost", lost, 0, "")]
+    return [*goals, at_most("dashboards without the last state", lost, 0, "")]
 
 
 if __name__ == "__main__":
