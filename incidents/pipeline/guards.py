@@ -13,7 +13,7 @@ from incidents.pipeline.laboratory import laboratory, try_fix
 from incidents.pipeline.tools import Tools
 from incidents.timeline import note
 from monitoring import quality
-from monitoring.models import ServiceHealth
+from monitoring.models import FaultInjection, ServiceHealth
 from monitoring.ports import TargetError
 from monitoring.values import Health, ServiceSpec
 
@@ -61,8 +61,17 @@ def is_healthy_again(incident: Incident) -> bool:
 
 
 def became_worse(deployment: Deployment, *, now: datetime) -> str:
-    """Return how a watched service became worse than before the fault, or an empty text (settings WATCH_*)."""
+    """Return how a watched service became worse than before the fault, or an empty text (settings WATCH_*).
+
+    A fault that somebody injected since is news and no relapse, as in detect: undoing the fix for it would put the first
+    fault back beside the second.
+    """
     if deployment.healthy_at is None or not deployment.before.get("count"):
+        return ""
+    injected = FaultInjection.objects.filter(
+        service_id=deployment.incident.service_id, at__gte=deployment.healthy_at
+    )
+    if injected.exists():
         return ""
     was = quality.Quality(
         **{name: deployment.before[name] for name in quality.Quality.__dataclass_fields__}
