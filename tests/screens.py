@@ -11,8 +11,10 @@ import os
 import shutil
 import sys
 import tempfile
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,8 @@ sys.path.insert(0, str(ROOT))  # run as a file by ./agentops, whose folder would
 from bench._stack import Stack, wait_for  # noqa: E402
 
 SIZES = {390: 844, 1440: 900}
+WATCH_SECONDS = "8"
+"""Of a fix: the crash that follows is not to look like its consequence."""
 COLOURS = 64
 """Of a PNG's palette: flat pages look the same and take a third of the bytes."""
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
@@ -60,7 +64,7 @@ def wanted(name: str, options: argparse.Namespace) -> bool:
 def running() -> Iterator[Stack]:
     """Have the product run with a healed bug and a crash that waits for a person."""
     with tempfile.TemporaryDirectory(prefix="agentops-screens-") as folder:
-        stack = Stack(Path(folder) / "data")
+        stack = Stack(Path(folder) / "data", WATCH_WINDOW_SECONDS=WATCH_SECONDS)
         stack.start()
         try:
             live_through(stack)
@@ -72,11 +76,26 @@ def running() -> Iterator[Stack]:
 def live_through(stack: Stack) -> None:
     """Let the agent heal a bug alone, then let it ask for the restart after a crash."""
     ready(stack)
-    for fault, status in (("bug", "RESOLVED"), ("crash", "AWAITING_APPROVAL")):
-        ready(stack)
-        answer = stack.call("shweta", "POST", "services/shop/faults", {"fault": fault})
-        assert answer[0] < 300, answer
-        stack.incident(status)
+    break_it(stack, "bug")
+    stack.incident("RESOLVED")
+    wait_for(lambda: no_longer_watched(stack), limit=60)
+    ready(stack)
+    with urllib.request.urlopen(f"{stack.url}/shop/", timeout=20) as shelves:  # noqa: S310
+        shelves.read()  # what the shop shows in the outage that follows is what it saw last
+    break_it(stack, "crash")
+    stack.incident("AWAITING_APPROVAL")
+
+
+def break_it(stack: Stack, fault: str) -> None:
+    """Put a fault into the shop."""
+    status, answer = stack.call("shweta", "POST", "services/shop/faults", {"fault": fault})
+    assert status < 300, answer
+
+
+def no_longer_watched(stack: Stack) -> bool:
+    """Say whether the watch window of the newest incident's fix is over."""
+    until = stack.incident("RESOLVED")["deployment"]["watch_until"]
+    return datetime.fromisoformat(until) < datetime.now(UTC)
 
 
 def ready(stack: Stack) -> None:

@@ -112,7 +112,8 @@ def test_pages_of_the_lead_and_the_public(
     watched = open_page(shweta, "/offline/", width=look[0], dark=look[1])
     if paths is PUBLIC:
         watched.page.context.clear_cookies()
-    assert faults_of(watched, [world.address(path) for path in paths]) == {}
+    found = faults_of(watched, [world.address(path) for path in paths])
+    assert found == {}, "\n".join(f"{path}: {faults}" for path, faults in found.items())
 
 
 @looks
