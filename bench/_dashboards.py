@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
 MARKER = re.compile(rb"tick-(\d{6})")
-TAIL = 10  # a marker may be cut in two by the network
+TAIL = 13  # a marker may be cut in two by the network
 CHUNK = 262_144
-PING, PONG = b"\x89\x00", b"\x8a\x80" + bytes(4)
-"""Without an answer daphne takes a page for gone after half a minute. No text holds a NUL; a pong too many does no harm."""
+PING = re.compile(rb"\x89\x0c(.{12})", re.DOTALL)
+"""What daphne sends every 20 s; without its 12 bytes sent back it takes a page for gone."""
+PONG = b"\x8a\x8c" + bytes(4)
 
 
 @dataclass
@@ -85,9 +86,9 @@ def _read(line: _Line, times: dict[int, list[float]], selector: selectors.BaseSe
         return
     now = time.monotonic()
     data = line.tail + data
-    if PING in data:
+    if ping := PING.search(data):
         with suppress(BlockingIOError, ConnectionError):
-            line.link.send(PONG)
+            line.link.send(PONG + ping[1])
     line.tail = data[-TAIL:]
     for found in MARKER.finditer(data):
         number = int(found[1])

@@ -62,7 +62,8 @@ def main() -> int:
     seen = sum(len(moments) for moments in times.values()) / len(sent) / (count - 1)
     details = {"runs": runs, "seen_singly": seen, "still_open": still_open, "dashboards": count}
     details["note"] = (
-        f"{seen:.0%} of the changes were seen singly, the others together with a newer one."
+        f"{seen:.0%} of the changes were seen singly, the others together with a newer one or not at all; "
+        f"{still_open} of {count - 1} dashboards were still open at the end."
     )
     return report("push", "commit to pixel", _goals(runs, lost, count), details)
 
