@@ -31,7 +31,6 @@ TEAM = [
     "/?group=all",
     "/incidents/{waiting}/",
     "/incidents/{healed}/",
-    "/incidents/{healed}/conversation/",
     "/services/",
     "/services/shop/",
     "/live/",
