@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from incidents.models import FollowUp, LearningRecord, Notification, NotificationChannel
+from incidents.models import Debt, FollowUp, LearningRecord, Notification, NotificationChannel
 from monitoring.models import ServiceHealth
 from teams.models import ApiToken, User
 from tests.incidents import made
@@ -43,7 +43,11 @@ def build(other: User) -> World:
     channel.set_address("json://example.com/", shown="json://example.com/")
     channel.save()
     token = ApiToken.objects.create(name="t", person=other, prefix="x", token_hash="y")  # noqa: S106
+    debt = Debt.objects.create(
+        service=service, fingerprint="f", title="Restarted twice", restarts=2
+    )
     rows: dict[str, Any] = {
+        "debt": debt.pk,
         "incident": incident.pk,
         "digest": fix.digest,
         "report": report.pk,

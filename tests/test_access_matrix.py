@@ -24,6 +24,7 @@ from django.db import transaction
 from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver, resolve
 
+import agentops_site.urls  # noqa: F401 - the console's pages are registered there
 from agentops_site.api import api
 from agentops_site.asgi import application
 from teams import tokens
@@ -225,7 +226,8 @@ def _patterns(resolver: URLResolver, before: str = "") -> Iterator[str]:
 
 def _routes(section: str) -> set[str]:
     names = dict.fromkeys(
-        ["incident", "report", "follow_up", "record", "notification", "channel", "token"], "1"
+        ["incident", "report", "follow_up", "record", "notification", "channel", "token", "debt"],
+        "1",
     ) | {"service": "shop", "digest": "x"}
     return {resolve(line.what.split()[1].format(**names)).route for line in lines(section)}
 
