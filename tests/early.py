@@ -23,7 +23,13 @@ def _begin() -> None:
     data = Path(tempfile.mkdtemp(prefix="agentops-pytest-"))
     os.environ["AGENTOPS_DATA"] = str(data)
     os.environ["AGENTOPS_DEMO"] = "0"
-    for name in ("DATABASE_URL", "ANTHROPIC_API_KEY", "BL_API_KEY", "WHITECIRCLE_API_KEY", "ELEVENLABS_API_KEY"):
+    for name in (
+        "DATABASE_URL",
+        "ANTHROPIC_API_KEY",
+        "BL_API_KEY",
+        "WHITECIRCLE_API_KEY",
+        "ELEVENLABS_API_KEY",
+    ):
         os.environ.pop(name, None)  # a test must never reach a real vendor or somebody's database
     layout = Layout(ROOT, data)
     layout.make_folders()
