@@ -83,5 +83,6 @@ def became_worse(deployment: Deployment, *, now: datetime) -> str:
         least_ms=settings.WATCH_LATENCY_LEAST_MS,
         least_count=settings.WATCH_LEAST_SAMPLES,
     )
-    since = quality.measured(service, since=deployment.healthy_at, until=now)
+    until = min(now, deployment.watch_until or now)  # what fails after the window is not its fault
+    since = quality.measured(service, since=deployment.healthy_at, until=until)
     return quality.worse(was, since, limits)
