@@ -185,7 +185,7 @@ WATCH_LEAST_SAMPLES = int(number("WATCH_LEAST_SAMPLES", 5))
 DEBT_WINDOW_SECONDS = number("DEBT_WINDOW_SECONDS", 7 * 24 * 3600.0)
 
 # --- telling people ---------------------------------------------------------------------------------
-PUBLIC_URL = text("AGENTOPS_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
+PUBLIC_URL = text("AGENTOPS_PUBLIC_URL", text("AGENTOPS_URL", "http://127.0.0.1:8000")).rstrip("/")
 NOTIFY_SCHEMAS = text(
     "NOTIFY_SCHEMAS",
     "mailtos,slack,workflow,workflows,msteams,discord,tgram,ntfys,pagerduty,jsons,json,ntfy,mailto",
