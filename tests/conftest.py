@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.hashers import make_password
@@ -11,6 +12,33 @@ from teams.default_matrix import rows
 from teams.models import AuditHead, MatrixRow, User
 from teams.people import settle_role
 from teams.roles import Role
+
+# Folders and files whose tests start processes, servers or sandboxes: seconds each, so the two-minute run leaves them out.
+REAL_PARTS = (
+    "integrations/",
+    "launcher/",
+    "monitoring/faults/",
+    "monitoring/runtime/",
+    "incidents/pipeline/",
+    "incidents/engine/test_corpus",
+    "incidents/engine/test_reverts",
+    "incidents/test_socket",
+    "shop/",
+    "target_app/",
+    "teams/test_audit_concurrency",
+    "test_access_matrix",
+    "third_party/",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests with real parts as slow, by where they lie."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents and item.path.relative_to(here).as_posix().startswith(
+            REAL_PARTS
+        ):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture
