@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from django.contrib.auth.hashers import make_password
@@ -12,6 +16,9 @@ from teams.default_matrix import rows
 from teams.models import AuditHead, MatrixRow, User
 from teams.people import settle_role
 from teams.roles import Role
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # Folders and files whose tests start processes, servers or sandboxes: seconds each, so the two-minute run leaves them out.
 REAL_PARTS = (
@@ -31,6 +38,7 @@ REAL_PARTS = (
 )
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests with real parts as slow, by where they lie."""
     here = Path(__file__).parent
@@ -39,6 +47,47 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             REAL_PARTS
         ):
             item.add_marker(pytest.mark.slow)
+    # Playwright's event loop stays in this thread, and whatever calls async code from it fails from then on: browser last.
+    items.sort(key=lambda item: "browser" in getattr(item, "fixturenames", ()))
+
+
+CHROMIUM_ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def _chromium() -> str:
+    found = os.environ.get("CHROMIUM", "") or "/usr/bin/chromium"
+    return found if Path(found).exists() else shutil.which("chromium") or ""
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Start the one Chromium of the run: two Playwrights in one thread refuse each other."""
+    path = _chromium()
+    if not path:
+        reason = "no Chromium: install the package chromium, or name one in CHROMIUM"
+        if os.environ.get("AGENTOPS_REQUIRE_BROWSER") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    from playwright.sync_api import sync_playwright  # a run without a browser need not load it
+
+    # Playwright keeps an event loop in this thread, for which Django would refuse every query of a test.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(
+            executable_path=path, args=CHROMIUM_ARGUMENTS, headless=True
+        )
+        yield launched
+        launched.close()
+    os.environ.pop("DJANGO_ALLOW_ASYNC_UNSAFE", None)
 
 
 @pytest.fixture

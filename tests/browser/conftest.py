@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from django.conf import settings as django_settings
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from teams.models import User
 from tests.browser.fixtures import broker, data_folder, running_web, session_of, web
@@ -17,16 +15,6 @@ from tests.browser.stack import Web
 
 __all__ = ["broker", "data_folder", "running_web", "web"]
 
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 SignIn = Callable[..., Page]
 
 
@@ -36,29 +24,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
-
-
-def _chromium() -> str:
-    found = os.environ.get("CHROMIUM", "") or "/usr/bin/chromium"
-    return found if Path(found).exists() else shutil.which("chromium") or ""
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Start one Chromium for the run."""
-    path = _chromium()
-    if not path:
-        reason = "no Chromium: install the package chromium, or name one in CHROMIUM"
-        if os.environ.get("AGENTOPS_REQUIRE_BROWSER") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    # Playwright keeps an event loop in this thread, for which Django would refuse every query of a test.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=ARGUMENTS, headless=True)
-        yield launched
-        launched.close()
-    os.environ.pop("DJANGO_ALLOW_ASYNC_UNSAFE", None)
 
 
 class Watched:

@@ -10,20 +10,11 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.staticfiles import finders
-from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route
 
 from agentops_site.middleware import STRICT_POLICY
 
 ORIGIN = "http://agentops.test"
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 Open = Callable[..., "Opened"]
 
 
@@ -42,25 +33,14 @@ class Opened:
             self.complaints.append(message.text)
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """Start the machine's Chromium; per module, since a running Playwright forbids Django's ORM."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=ARGUMENTS, headless=True
-        )
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def show(chromium: Browser) -> Iterator[Open]:
+def show(browser: Browser) -> Iterator[Open]:
     """Return a function that shows HTML by path, at a width and in a theme."""
     contexts: list[BrowserContext] = []
 
     def open_page(answers: dict[str, Callable[[], str]], **options: Any) -> Opened:
         options = {"viewport": {"width": 1440, "height": 900}, "reduced_motion": "reduce"} | options
-        contexts.append(chromium.new_context(**options))
+        contexts.append(browser.new_context(**options))
         contexts[-1].route(f"{ORIGIN}/**", lambda route: _answer(route, answers))
         return Opened(contexts[-1].new_page())
 

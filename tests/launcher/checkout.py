@@ -86,6 +86,7 @@ class Launched:
                 env={"PATH": os.environ["PATH"], "HOME": str(checkout), **env},
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                preexec_fn=_hear_hangups,
             )
 
     def said(self) -> str:
@@ -140,3 +141,8 @@ def wait_until(
     while not holds():
         assert time.monotonic() < deadline, f"not in {limit:g} s: {what}\n{explain()}"
         time.sleep(0.02)
+
+
+def _hear_hangups() -> None:
+    """Undo a `nohup` around the test run: a child that inherits it would rightly ignore the signal."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)

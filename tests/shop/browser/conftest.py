@@ -12,13 +12,13 @@ from playwright.sync_api import Browser, BrowserContext
 from monitoring import realtime, watching
 from monitoring.models import Service
 from teams.models import User
-from tests.browser.conftest import Watched, browser
+from tests.browser.conftest import Watched
 from tests.browser.fixtures import broker, data_folder, running_web, session_of, web
 from tests.browser.stack import Web
 from tests.shop.conftest import register
 from tests.target_app.shop import Shop
 
-__all__ = ["broker", "browser", "data_folder", "running_web", "web"]
+__all__ = ["broker", "data_folder", "running_web", "web"]
 REAL_SEND, REAL_NOTE = realtime._send, watching.note
 Visit = Callable[..., Watched]
 
