@@ -38,7 +38,6 @@ REAL_PARTS = (
 )
 
 
-@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests with real parts as slow, by where they lie."""
     here = Path(__file__).parent
@@ -47,8 +46,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             REAL_PARTS
         ):
             item.add_marker(pytest.mark.slow)
-    # Playwright's event loop stays in this thread, and whatever calls async code from it fails from then on: browser last.
-    items.sort(key=lambda item: "browser" in getattr(item, "fixturenames", ()))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Run the browser last: Playwright's event loop stays in this thread, and calls of async code fail from then on."""
+    session.items.sort(key=lambda item: "browser" in getattr(item, "fixturenames", ()))
 
 
 CHROMIUM_ARGUMENTS = [
