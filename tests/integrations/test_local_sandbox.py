@@ -297,8 +297,10 @@ def test_a_variable_that_names_the_live_folder_names_the_copy(copies: Copies) ->
     told = json.loads(_get(box))
     box.close()
     assert str(copies.live / "data") not in json.dumps(told)
-    assert told["environ"]["DATA_DIR"].endswith("/work/data")
-    assert told["environ"]["DATABASE_URL"].endswith("/work/data/shop.sqlite3")
+    assert told["environ"]["DATA_DIR"].endswith(os.sep + str(Path("work", "data")))
+    assert told["environ"]["DATABASE_URL"].endswith(
+        os.sep + str(Path("work", "data", "shop.sqlite3"))
+    )
     assert told["environ"]["RELATIVE"] == "data"
     assert told["environ"]["OTHER"] == f"{copies.live}-old/data"
     assert told["python"] == sys.executable
