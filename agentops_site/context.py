@@ -12,7 +12,9 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, Resolver404, resolve, reverse
 
+from agentops_site.hearing import unheard
 from incidents.queries import shell as reads
+from teams.models import User
 
 NAVIGATION = [
     ("Incidents", "/", "incidents"),
@@ -30,12 +32,13 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     """Return what header, navigation and banner show; for signed-in people only, and counted when used."""
     common = {"demo_mode": settings.DEMO_MODE}
     user = getattr(request, "user", None)
-    if user is None or user.pk is None:
+    if not isinstance(user, User):
         return common
     return common | {
         "nav_items": partial(_navigation, request.path),
         "header_services": reads.header_services,
         "header_agent": reads.agent,
+        "voice_player": partial(unheard, user),
         "unread_count": partial(reads.unread, user.pk),
         "header_health_url": _address("incidents:header_health"),
         "agent_state_url": _address("incidents:header_agent"),

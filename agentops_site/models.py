@@ -66,6 +66,9 @@ class Speech(models.Model):
     title = models.CharField(max_length=200)
     severity = models.CharField(max_length=10, blank=True)
     link = models.CharField(max_length=200, blank=True)
+    incident = models.ForeignKey(
+        "incidents.Incident", null=True, on_delete=models.CASCADE, related_name="+"
+    )
     script = models.TextField()
     audio = models.CharField(max_length=64, blank=True, help_text="sha256 of the audio, its name")
     note = models.CharField(max_length=300, blank=True, help_text="why there is no audio")
@@ -84,13 +87,14 @@ class Speech(models.Model):
 
 
 class VoicePreference(models.Model):
-    """What one person wants to hear spoken, on every browser of theirs."""
+    """What one person wants to hear spoken, on every browser of theirs, and the newest alert that they heard or put away."""
 
     person = models.OneToOneField(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="voice_preference"
     )
     muted = models.BooleanField(default=False)
     lowest = models.CharField(max_length=10, default="high")
+    heard = models.PositiveBigIntegerField(default=0)
 
     def __str__(self) -> str:
         return f"voice of {self.person_id}"

@@ -64,6 +64,7 @@ def _alert(incident: Incident) -> None:
             "kind": Speech.Kind.ALERT,
             "title": incident.title[:200],
             "severity": incident.severity,
+            "incident": incident,
             "link": reverse("incidents:incident", args=[incident.pk]),
             "script": script_of(incident),
         },

@@ -24,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("vendors/of/<slug:slug>/", vendor_service.calls, name="vendor_calls"),
     path("voice/", voice_pages.page, name="voice"),
     path("voice/latest/", voice_pages.latest, name="voice_latest"),
+    path("voice/heard/<int:pk>/", voice_pages.heard, name="voice_heard"),
     path("voice/summary/", voice_pages.summarise, name="voice_summarise"),
     path("voice/summary/<int:pk>/", voice_pages.summary, name="voice_summary"),
     path("voice/wishes/", voice_pages.wishes, name="voice_wishes"),

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
-from django.db.models import Q, QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from agentops_site import speaking
+from agentops_site import hearing, speaking
 from agentops_site.models import Speech, VoicePreference
 from incidents.values import Severity
 from teams.access import needs
 from teams.models import User
 from teams.roles import Verb
 
-FRESH = timedelta(minutes=3)
 SHOWN = 20
-LEVELS = (Severity.HIGH, Severity.CRITICAL, Severity.BLOCKER)
 
 
 @never_cache
@@ -29,9 +25,10 @@ LEVELS = (Severity.HIGH, Severity.CRITICAL, Severity.BLOCKER)
 @needs(Verb.VIEW)
 def page(request: HttpRequest) -> HttpResponse:
     """Show what was said, each with its script and to be played again, and one's own wishes."""
-    wish = _wish(request)
-    rows = [_player(row, wish) for row in _mine(request)[:SHOWN]]
-    context = {"players": rows, "wish": wish, "levels": [level.value for level in LEVELS]}
+    person = _person(request)
+    wish = hearing.wish_of(person)
+    rows = [hearing.player(row, wish) for row in hearing.may_hear(person)[:SHOWN]]
+    context = {"players": rows, "wish": wish, "levels": [level.value for level in hearing.LEVELS]}
     return render(request, "site/voice.html", context)
 
 
@@ -39,14 +36,18 @@ def page(request: HttpRequest) -> HttpResponse:
 @require_safe
 @needs(Verb.VIEW)
 def latest(request: HttpRequest) -> HttpResponse:
-    """Return the newest alert that this person wants to hear, while it is fresh; the slot of every page asks."""
-    wish = _wish(request)
-    fresh = _mine(request).filter(
-        kind=Speech.Kind.ALERT, ready_at__gt=timezone.now() - FRESH, severity__in=_loud(wish)
-    )
-    row = None if wish.muted else fresh.first()
-    context = {"player": _player(row, wish) if row else None}
+    """Return the newest alert that this person wants to hear and has not; a pushed slot asks."""
+    context = {"voice_player": hearing.unheard(_person(request))}
     return render(request, "site/voice_slot.html", context)
+
+
+@require_POST
+@needs(Verb.VIEW)
+def heard(request: HttpRequest, pk: int) -> HttpResponse:
+    """Store that this person heard an alert, or put it away: no other page of theirs shows it."""
+    person = _person(request)
+    hearing.heard(person, get_object_or_404(hearing.may_hear(person), pk=pk))
+    return HttpResponse()
 
 
 @require_POST
@@ -68,7 +69,10 @@ def summary(request: HttpRequest, pk: int) -> HttpResponse:
 def _summary(request: HttpRequest, row: Speech) -> HttpResponse:
     # When no worker takes it in time the browser's voice speaks: somebody waits in front of the page.
     late = timezone.now() - row.created_at > timedelta(seconds=12)
-    context = {"player": _player(row, _wish(request)), "waits": row.ready_at is None and not late}
+    context = {
+        "player": hearing.player(row, hearing.wish_of(_person(request))),
+        "waits": row.ready_at is None and not late,
+    }
     return render(request, "site/voice_summary.html", context)
 
 
@@ -81,7 +85,7 @@ def wishes(request: HttpRequest) -> HttpResponse:
         person=_person(request),
         defaults={
             "muted": request.POST.get("muted") == "on",
-            "lowest": lowest if lowest in LEVELS else Severity.HIGH.value,
+            "lowest": lowest if lowest in hearing.LEVELS else Severity.HIGH.value,
         },
     )
     return redirect("voice")
@@ -92,7 +96,7 @@ def wishes(request: HttpRequest) -> HttpResponse:
 def audio(request: HttpRequest, name: str) -> HttpResponseBase:
     """Serve audio that belongs to something this person may hear."""
     path = speaking.path_of(name)
-    if not _mine(request).filter(audio=name).exists() or not path.is_file():
+    if not hearing.may_hear(_person(request)).filter(audio=name).exists() or not path.is_file():
         raise Http404
     response = FileResponse(path.open("rb"), content_type="audio/mpeg")
     response["Cache-Control"] = "private, max-age=86400, immutable"
@@ -100,37 +104,7 @@ def audio(request: HttpRequest, name: str) -> HttpResponseBase:
     return response
 
 
-def _mine(request: HttpRequest) -> QuerySet[Speech]:
-    return Speech.objects.filter(Q(person=None) | Q(person=_person(request)))
-
-
 def _person(request: HttpRequest) -> User:
     if not isinstance(request.user, User):
         raise Http404
     return request.user
-
-
-def _wish(request: HttpRequest) -> VoicePreference:
-    person = _person(request)
-    found = VoicePreference.objects.filter(person=person).first()
-    return found or VoicePreference(person=person)
-
-
-def _loud(wish: VoicePreference) -> list[str]:
-    lowest = Severity(wish.lowest)
-    return [level.value for level in LEVELS if level.rank >= lowest.rank]
-
-
-def _player(row: Speech, wish: VoicePreference) -> dict[str, Any]:
-    return {
-        "id": f"speech-{row.pk}",
-        "pk": row.pk,
-        "src": speaking.address(row.audio),
-        "title": row.title,
-        "script": row.script,
-        "severity": row.severity,
-        "link": row.link,
-        "note": row.note,
-        "at": row.created_at,
-        "auto": not wish.muted,
-    }

@@ -42,6 +42,7 @@
 
   async function play(player) {
     silence();
+    if (player.hasAttribute("hx-post")) htmx.trigger(player, "heard");
     const audio = player.querySelector("audio");
     if (!audio) {
       if (!readAloud(player)) tell("This browser has no voice; the script can be read");

@@ -16,6 +16,10 @@ from tests.browser.test_incident_pages import live, violations
 # Chromium without a sound card has no voices: what the page asks of them is what counts.
 LISTEN = """() => { window.said = []; window.speechSynthesis.speak = (words) => window.said.push(words.text); }"""
 
+INSIDE = """() => [...document.querySelectorAll('#voice-slot *')].every(part =>
+  part.getBoundingClientRect().right <= document.documentElement.clientWidth)"""
+"""Nothing of the slot sticks out of the page."""
+
 
 def alert(title: str) -> Speech:
     return Speech.objects.create(
@@ -59,3 +63,42 @@ def test_a_pushed_alert_is_spoken_by_itself_once_it_is_allowed_and_not_when_mute
     speaking.speak(alert("Prices are wrong").pk, now=timezone.now())
     expect(page.locator("#voice-slot")).to_contain_text("Prices are wrong")
     assert said(page) == ["Orders fail for everybody."]
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_a_page_opened_after_the_alert_offers_it_clear_of_its_heading(
+    open_page: OpenPage, web: Web, shweta: User, width: int
+) -> None:
+    long = "Shop API: KeyError on GET /api/products while the store of prices is not reachable"
+    speaking.speak(alert(long).pk, now=timezone.now())
+    watched = open_page(shweta, "/", width=width)
+    page = watched.page
+    for path in ["/", "/analytics/", "/services/", "/accounts/profile/", "/team/"]:
+        page.goto(path)
+        live(page)
+        slot, heading = page.locator("#voice-slot aside"), page.locator("h1")
+        slot.locator("summary").click()
+        above, below = slot.bounding_box(), heading.bounding_box()
+        assert above is not None
+        assert below is not None
+        assert above["y"] + above["height"] <= below["y"], path
+        assert page.evaluate(INSIDE), path
+        assert violations(page) == []
+    page.evaluate(LISTEN)
+    slot.locator("[data-player-play]").click()
+    assert said(page) == [f"{long} for everybody."]
+    page.wait_for_load_state("networkidle")
+    page.goto("/analytics/")
+    expect(page.locator("#voice-slot aside")).to_have_count(0)
+    assert watched.complaints == []
+
+
+def test_an_alert_is_put_away_for_good(open_page: OpenPage, web: Web, shweta: User) -> None:
+    speaking.speak(alert("Orders fail").pk, now=timezone.now())
+    page = open_page(shweta, "/", width=390).page
+    live(page)
+    page.get_by_role("button", name="Put this spoken alert away").click()
+    expect(page.locator("#voice-slot aside")).to_have_count(0)
+    page.reload()
+    live(page)
+    expect(page.locator("#voice-slot aside")).to_have_count(0)

@@ -16,7 +16,7 @@ from agentops_site.tasks import speak_alerts
 from incidents.alerts.voice import script_of, status_script
 from incidents.models import Incident
 from monitoring.models import ServiceHealth
-from teams.models import User
+from teams.models import MatrixRow, User
 from tests.incidents import made
 from tests.integrations.elevenlabs.test_voice import FAILURES
 from tests.standins.elevenlabs_api import AUDIO, KEY, ElevenLabsStandIn
@@ -102,6 +102,66 @@ def test_what_is_heard_is_each_persons_choice(shweta: User, yash: User, client: 
     assert "data-player-play" in client.get("/voice/").content.decode()
     client.force_login(yash)
     assert "data-player" in client.get("/voice/latest/").content.decode()
+
+
+def slot(client: Client, path: str = "/accounts/profile/") -> str:
+    """Return what the slot of a page holds."""
+    page = client.get(path).content.decode()
+    return page.partition('<div id="voice-slot">')[2].partition("</div>\n")[0]
+
+
+def test_a_page_opened_later_offers_what_was_not_heard(
+    shweta: User, yash: User, client: Client
+) -> None:
+    incident = waiting("high")
+    speak_alerts()
+    Speech.objects.update(ready_at=timezone.now() - timedelta(hours=1))
+    client.force_login(shweta)
+    assert incident.title in slot(client)
+    assert "data-player-auto" not in slot(client)  # an hour later nobody wants to be startled
+    client.post(f"/voice/heard/{Speech.objects.get().pk}/")
+    assert "data-player" not in slot(client)
+    assert "data-player" not in slot(client, "/")
+    client.force_login(yash)
+    assert "data-player" in slot(client)
+    Incident.objects.update(status="RESOLVED")
+    assert "data-player" not in slot(client)
+
+
+def test_the_slot_costs_the_same_for_one_alert_and_for_many(
+    shweta: User, client: Client, django_assert_max_num_queries: Any
+) -> None:
+    waiting("high")
+    speak_alerts()
+    client.force_login(shweta)
+    slot(client)
+    with django_assert_max_num_queries(40) as one:
+        assert "data-player" in slot(client)
+    for _ in range(4):
+        waiting("blocker")
+    speak_alerts()
+    with django_assert_max_num_queries(len(one)):
+        assert "data-player" in slot(client)
+
+
+def test_who_may_not_view_is_offered_nothing(shweta: User, client: Client) -> None:
+    waiting("high")
+    speak_alerts()
+    client.force_login(shweta)
+    assert "data-player" in slot(client)
+    MatrixRow.objects.filter(role=shweta.role, verb="view").delete()
+    assert "data-player" not in slot(client)
+
+
+def test_hearing_an_older_one_does_not_bring_back_the_newer(shweta: User, client: Client) -> None:
+    for _ in range(2):
+        waiting("high")
+    speak_alerts()
+    newer, older = Speech.objects.values_list("pk", flat=True)
+    client.force_login(shweta)
+    client.post(f"/voice/heard/{newer}/")
+    client.post(f"/voice/heard/{older}/")
+    assert "data-player" not in slot(client)
 
 
 def test_audio_is_for_signed_in_people_only(
