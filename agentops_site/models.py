@@ -71,7 +71,9 @@ class Speech(models.Model):
     )
     script = models.TextField()
     audio = models.CharField(max_length=64, blank=True, help_text="sha256 of the audio, its name")
-    note = models.CharField(max_length=300, blank=True, help_text="why there is no audio")
+    note = models.CharField(
+        max_length=300, blank=True, help_text="where the words come from, why there is no audio"
+    )
     person = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+"
     )

@@ -242,6 +242,9 @@ CLAUDE_MAX_OUTPUT_TOKENS = int(number("CLAUDE_MAX_OUTPUT_TOKENS", 24_000))
 CLAUDE_MAX_USD = number("CLAUDE_MAX_USD", 0.50)
 CLAUDE_MAX_SECONDS = number("CLAUDE_MAX_SECONDS", 60.0)
 CLAUDE_CALL_SECONDS = number("CLAUDE_CALL_SECONDS", 30.0)
+CLAUDE_SUMMARY_SECONDS = number("CLAUDE_SUMMARY_SECONDS", 6.0)
+CLAUDE_SUMMARY_USD = number("CLAUDE_SUMMARY_USD", 0.02)
+CLAUDE_SUMMARY_USD_A_DAY = number("CLAUDE_SUMMARY_USD_A_DAY", 0.50)
 # What the test button of the vendors page asks: a function that says in words how it went, and never raises.
 VENDOR_TESTS = {
     "claude": "agentops_site.integrations.claude.test_connection",
@@ -277,6 +280,7 @@ ELEVENLABS_MODEL = text("ELEVENLABS_MODEL", "eleven_flash_v2_5")
 ELEVENLABS_SECONDS = number("ELEVENLABS_SECONDS", 8.0)
 ELEVENLABS_MAX_BYTES = int(number("ELEVENLABS_MAX_BYTES", 4_000_000))
 ELEVENLABS_USD_PER_1000 = number("ELEVENLABS_USD_PER_1000", 0.05)  # characters
+SUMMARISER = "agentops_site.integrations.claude.ClaudeSummariser" if ANTHROPIC_API_KEY else ""
 VOICE = "agentops_site.integrations.elevenlabs.ElevenLabsVoice" if ELEVENLABS_API_KEY else ""
 if ANTHROPIC_API_KEY:
     INCIDENTS_DIAGNOSTICIANS.insert(0, "agentops_site.integrations.claude.ClaudeDiagnostician")

@@ -16,10 +16,11 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils.module_loading import import_string
 
+from agentops_site import summaries
 from agentops_site.models import Speech
 from agentops_site.voice_port import Voice, VoiceError
 from incidents import queue
-from incidents.alerts.voice import SPOKEN, script_of, status_script
+from incidents.alerts.voice import SPOKEN, script_of, standing, status_script
 from incidents.models import Incident
 from incidents.states import WAITING
 from monitoring.realtime import publish
@@ -72,17 +73,21 @@ def _alert(incident: Incident) -> None:
 
 
 def summarise(*, person: User, now: datetime) -> Speech:
-    """Write the present summary for one person and have it spoken; without a vendor it is ready at once."""
+    """Write the present summary for one person and have it put into words and spoken; without vendors it is ready at once.
+
+    The built-in words stand in the row from the start: they are read when no worker comes in time.
+    """
+    asks = bool(settings.VOICE or settings.SUMMARISER)
     row = Speech.objects.create(
         kind=Speech.Kind.STATUS,
         key=f"status:{person.pk}:{now.timestamp()}",
         title="How everything is",
         script=status_script(),
         person=person,
-        ready_at=None if settings.VOICE else now,
-        note="" if settings.VOICE else _NO_VENDOR,
+        ready_at=None if asks else now,
+        note="" if asks else _NO_VENDOR,
     )
-    if settings.VOICE:
+    if asks:
         queue.enqueue(SPEAK, row.pk)
     return row
 
@@ -91,15 +96,22 @@ _NO_VENDOR = "No voice is set up: the browser reads the script."
 
 
 def speak(pk: int, *, now: datetime) -> bool:
-    """Have one row spoken and push it; False when somebody else has it. A failure leaves it to the browser's voice."""
+    """Have one row spoken and push it; False when somebody else has it. A failure leaves it to the browser's voice.
+
+    A summary is put into words first; without a vendor's it keeps its own.
+    """
     row = Speech.objects.filter(pk=pk, ready_at=None)
     if not row.filter(Q(claimed_until=None) | Q(claimed_until__lt=now)).update(
         claimed_until=now + CLAIM
     ):
         return False
-    script = row.values_list("script", flat=True).get()
+    kind, script = row.values_list("kind", "script").get()
+    words = ""
+    if kind == Speech.Kind.STATUS and settings.SUMMARISER:
+        script, words = summaries.in_words(standing())
     audio, note = _audio(script)
-    row.update(audio=audio, note=note[:300], ready_at=now)
+    told = " ".join(filter(None, (words, note)))
+    row.update(script=script, audio=audio, note=told[:300], ready_at=now)
     publish("speech", {"id": pk, "audio": address(audio)})
     Speech.objects.filter(created_at__lt=now - KEPT).delete()
     return True

@@ -7,5 +7,6 @@ from __future__ import annotations
 
 from agentops_site.integrations.claude.adapters import ClaudeDiagnostician, ClaudeFixWriter
 from agentops_site.integrations.claude.connection import test_connection
+from agentops_site.integrations.claude.summary import ClaudeSummariser
 
-__all__ = ["ClaudeDiagnostician", "ClaudeFixWriter", "test_connection"]
+__all__ = ["ClaudeDiagnostician", "ClaudeFixWriter", "ClaudeSummariser", "test_connection"]

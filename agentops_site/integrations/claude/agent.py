@@ -7,18 +7,13 @@ from time import monotonic
 from typing import Any, Protocol
 
 from agentops_site.integrations.breaker import VendorError
-from agentops_site.integrations.claude import answer, brief, ledger
+from agentops_site.integrations.claude import answer, brief, form, ledger
 from agentops_site.integrations.claude.api import Reply
 from agentops_site.integrations.claude.budget import Budget, Price, Room
 from agentops_site.integrations.claude.fence import Fence
 from agentops_site.integrations.claude.toolbox import Toolbox, ToolRefused
 from incidents.models import AgentRun
 
-STOPPED = {
-    "refusal": "Claude declined to answer",
-    "max_tokens": "Claude's answer was cut off at its length limit",
-    "model_context_window_exceeded": "the conversation grew too long for Claude",
-}
 CACHED = {"type": "ephemeral"}
 EFFORT = "low"  # more thinking costs seconds a turn that an incident does not have
 Message = dict[str, Any]
@@ -53,8 +48,7 @@ class Conversation:
             if reply.stop_reason == "tool_use" and reply.tool_calls:
                 self._say([self._result(call) for call in reply.tool_calls])
             elif reply.stop_reason != "pause_turn":
-                words = STOPPED.get(reply.stop_reason, f"Claude stopped ({reply.stop_reason[:40]})")
-                raise VendorError(words, counts=False)
+                raise form.stopped(reply.stop_reason)
 
     def _exchange(self) -> Reply:
         request = self._request()

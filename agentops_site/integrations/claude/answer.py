@@ -11,9 +11,10 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import Field, WithJsonSchema
 
-from agentops_site.integrations.breaker import VendorError
+from agentops_site.integrations.claude import form
+from agentops_site.integrations.claude.form import Strict
 from incidents.engine.redaction import Redactor
 from incidents.values import (
     Action,
@@ -59,11 +60,7 @@ ACTIONS_SCHEMA: dict[str, Any] = {
 }
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-
-class DiagnosisPart(_Strict):
+class DiagnosisPart(Strict):
     """What is wrong, where, and how sure the model is."""
 
     category: Category
@@ -83,7 +80,7 @@ class DiagnosisPart(_Strict):
     )
 
 
-class FixPart(_Strict):
+class FixPart(Strict):
     """What to do about it."""
 
     actions: Annotated[list[dict[str, Any]], WithJsonSchema(ACTIONS_SCHEMA)]
@@ -94,7 +91,7 @@ class FixPart(_Strict):
     not_seen: str = Field(description="What you could not see and would have wanted to.")
 
 
-class Answer(_Strict):
+class Answer(Strict):
     """The end of the conversation. `fix` is null when no honest fix is known."""
 
     diagnosis: DiagnosisPart
@@ -103,24 +100,12 @@ class Answer(_Strict):
 
 def schema() -> dict[str, Any]:
     """Return the answer's JSON schema in the form that the API accepts."""
-    from anthropic import transform_schema
-
-    return transform_schema(Answer)
+    return form.schema_of(Answer)
 
 
 def parse(text: str) -> Answer:
     """Return the checked answer; raise `VendorError` that names the first fault."""
-    try:
-        return Answer.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])[:80]
-        raise VendorError(
-            f"Claude's answer does not have the agreed form ({place or 'whole'}: {first['msg'][:120]})",
-            counts=False,
-        ) from error
-    except ValueError as error:
-        raise VendorError("Claude's answer is not valid text", counts=False) from error
+    return form.checked(Answer, text)
 
 
 def text_of(answer: Answer) -> str:

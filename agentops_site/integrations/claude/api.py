@@ -15,7 +15,7 @@ from agentops_site.integrations.claude.budget import Price, Room, Tokens
 from agentops_site.integrations.deadline import OutOfTime, within
 from incidents.engine.redaction import redact
 
-VENDOR = "claude"
+VENDOR, CONVERSATION = "claude", "messages"
 LONGEST_PAUSE = 3.0
 LIST_SECONDS = 10.0
 Result = TypeVar("Result")
@@ -41,13 +41,18 @@ class Reply:
 
 
 class Session:
-    """One client for one conversation, closed at its end or when a call is cut off."""
+    """One client for one conversation, closed at its end or when a call is cut off.
 
-    def __init__(self, *, api_key: str, base_url: str) -> None:
+    `purpose` names its calls in the records. Only a conversation about an incident opens the breaker: a summary that
+    fails, for instance because its model is misspelt, must not keep the pipeline from asking.
+    """
+
+    def __init__(self, *, api_key: str, base_url: str, purpose: str = CONVERSATION) -> None:
         import anthropic
 
         from agentops_site.integrations.claude.transport import capped_client
 
+        self._purpose = purpose
         self._client = anthropic.Anthropic(
             api_key=api_key,
             base_url=base_url or "https://api.anthropic.com",
@@ -57,9 +62,10 @@ class Session:
         )
 
     @classmethod
-    def from_settings(cls) -> Session:
+    def from_settings(cls, *, purpose: str = CONVERSATION) -> Session:
         """Return a session with the key and address in the settings."""
-        return cls(api_key=settings.ANTHROPIC_API_KEY, base_url=settings.ANTHROPIC_BASE_URL)
+        key, address = settings.ANTHROPIC_API_KEY, settings.ANTHROPIC_BASE_URL
+        return cls(api_key=key, base_url=address, purpose=purpose)
 
     def close(self) -> None:
         """Close the connections."""
@@ -89,11 +95,16 @@ class Session:
         return {model.id: str(model.lifecycle) for model in self._client.models.list(limit=1000)}
 
     def _once(self, request: dict[str, Any], end: float, price: Price) -> Reply:
-        with usage.call(VENDOR, "messages") as call:
+        with usage.call(VENDOR, self._purpose) as call:
             seconds = end - time.monotonic()
-            reply = self._bounded(
-                seconds, lambda: _reply(self._client.messages.create(**request, timeout=seconds))
-            )
+            try:
+                reply = self._bounded(
+                    seconds,
+                    lambda: _reply(self._client.messages.create(**request, timeout=seconds)),
+                )
+            except VendorError as error:
+                error.counts = error.counts and self._purpose == CONVERSATION
+                raise
             call.cost_usd = price.cost(reply.tokens)
             return reply
 
