@@ -136,6 +136,9 @@ class ServiceHealth(models.Model):
     verdict = models.JSONField(default=dict)
     deep_requested = models.BooleanField(default=False)
     last_deep_ok_at = models.DateTimeField(null=True)
+    traffic_since = models.DateTimeField(
+        null=True, help_text="failed requests before this were answered by what has been repaired"
+    )
     tree_signature = models.CharField(max_length=64, blank=True)
     tree_since = models.DateTimeField(null=True)
     tree_probes = models.PositiveBigIntegerField(
@@ -262,7 +265,12 @@ class RecordedExchange(models.Model):
 
     class Meta:
         ordering = ["id"]
-        indexes = [models.Index(fields=["service", "id"], name="ring")]
+        indexes = [
+            models.Index(fields=["service", "id"], name="ring"),
+            models.Index(
+                fields=["service", "at"], condition=models.Q(good=False), name="ring_failures"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.method} {self.path} -> {self.status or self.failure}"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import cast
 
-from monitoring import outcomes, providers, recorder, rollups, snapshots
+from monitoring import outcomes, providers, recorder, rollups, snapshots, traffic
 from monitoring.claims import Due, claim_due, request_probe
 from monitoring.judging import judge_exit, judge_process
 from monitoring.models import Service
@@ -103,7 +103,7 @@ class _Writer:
 
     def flush(self) -> None:
         pending, self._pending, self._urgent = self._pending, [], False
-        outcomes.apply(pending, now=self.clock())
+        outcomes.apply(traffic.with_traffic(pending, now=self.clock()), now=self.clock())
         rollups.count(
             (one.service_id, one.began, one.verdict) for one in pending if one.source == "probe"
         )

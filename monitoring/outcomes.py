@@ -133,12 +133,18 @@ def _observe(record: _Record, one: Observation, now: datetime) -> None:
 
 
 def _did_not_look(record: _Record, one: Observation) -> bool:
-    """Say whether a good health answer leaves open what a deep probe found: it did not ask that again."""
+    """Say whether a good answer leaves open what was found: it did not ask that again.
+
+    A good health answer says nothing of what a deep probe found, and a good probe nothing of what real requests met.
+    """
     failed = record.standing.verdict
-    if one.was_deep or one.verdict.health is not Health.HEALTHY or failed is None:
+    if one.verdict.health is not Health.HEALTHY or failed is None:
         return False
-    was_deep = failed.path not in {"", record.row["service__health_path"]}
-    return record.standing.state in FAILING and was_deep
+    if record.standing.state not in FAILING:
+        return False
+    if failed.watch or one.verdict.watch:
+        return failed.watch != one.verdict.watch
+    return not one.was_deep and failed.path not in {"", record.row["service__health_path"]}
 
 
 def _change(one: Observation, before: Standing, after: Standing, now: datetime) -> HealthChange:

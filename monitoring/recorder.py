@@ -13,7 +13,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import QuerySet, Sum
 from django.utils import timezone
 
-from monitoring import providers, redaction
+from monitoring import providers, redaction, traffic
 from monitoring.claims import request_probe
 from monitoring.judging import Question, judge
 from monitoring.models import RecordedExchange, Service
@@ -86,7 +86,7 @@ def record(  # noqa: PLR0913 (an exchange has these six parts; a value class wou
             if row.pk % _TRIM_EVERY == 0:
                 trim(service, now=now)
         if not row.good:
-            _probe_on_burst(service, now)
+            _probe_on_failures(service, request, now)
     except DatabaseError:
         log.exception("Not recorded: %s", row)
 
@@ -183,11 +183,12 @@ def _is_good(service: Service, request: HttpRequest, answer: Answer) -> bool:
     return judge(answer, question).health is Health.HEALTHY
 
 
-def _probe_on_burst(service: Service, now: datetime) -> None:
+def _probe_on_failures(service: Service, request: HttpRequest, now: datetime) -> None:
     recent = RecordedExchange.objects.filter(
         service=service, good=False, at__gt=now - timedelta(seconds=BURST_SECONDS)
     ).exclude(source=SMOKE)
-    if recent.count() == BURST:  # at the third one, not again at each that follows
+    is_burst = recent.count() == BURST  # at the third one, not again at each that follows
+    if is_burst or traffic.reaches_limit(service, request, now=now):
         request_probe(service.pk, now=now, deep=True)
 
 

@@ -33,6 +33,16 @@ def latest(service: Service) -> Snapshot | None:
     return Snapshot.objects.filter(service=service).order_by("-id").first()
 
 
+def before(snapshot: Snapshot) -> Snapshot | None:
+    """Return the newest older one with other files or another environment, or None.
+
+    What probes find well may have failed its users since it was changed: such a failure compares with what was before.
+    """
+    older = Snapshot.objects.filter(service=snapshot.service_id, pk__lt=snapshot.pk).order_by("-id")
+    own = (snapshot.digest, snapshot.environment)
+    return next((one for one in older if (one.digest, one.environment) != own), None)
+
+
 def keep_last_known_good(*, now: datetime, service_ids: Sequence[int] | None = None) -> int:
     """Store the tree of each healthy service that is proven on it; return how many snapshots that made.
 

@@ -68,7 +68,10 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """A judged probe: the health it proves and the facts that a fingerprint and a person need."""
+    """A judged probe: the health it proves and the facts that a fingerprint and a person need.
+
+    `watch` names what looked when it was not a probe ("traffic", "resources"): only that can say that it is over.
+    """
 
     health: Health
     symptom: Symptom = Symptom.NONE
@@ -79,6 +82,7 @@ class Verdict:
     path: str = ""
     status: int | None = None
     latency_ms: float = 0.0
+    watch: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,8 +44,8 @@ def collect(incident: Incident, tools: Tools) -> None:
         looking = look(pool, spec, tools.reader(spec), failure)
         row = _row(incident)  # read from the database meanwhile
         past = list(history.exhibits_of(incident, row.pack["similar"]))
-        last_good = snapshots.latest(incident.service)
         seen = looking.result()
+    last_good = _last_good(incident, seen)
     trees = (seen.tree or {}, last_good.tree() if last_good else None)
     _fill(row, seen, last_good)
     row.items = _items(Facts(_pack(row, trees, seen)), seen, past)
@@ -54,6 +54,19 @@ def collect(incident: Incident, tools: Tools) -> None:
         row.save(force_insert=True)
         incident.move(status=Status.INVESTIGATING, step=Step.DIAGNOSE)
         note(incident, "evidence", "Evidence collected.", started=started)
+
+
+def _last_good(incident: Incident, seen: Seen) -> Snapshot | None:
+    """Return what to compare with: last known good, but never the failing version itself.
+
+    Probes may have found a version well, and kept it, before the first user met what is broken in it.
+    """
+    latest = snapshots.latest(incident.service)
+    if latest is None or not incident.failure.get("watch") or seen.tree is None:
+        return latest
+    present = snapshots.tree_digest({path: Blob.digest(data) for path, data in seen.tree.items()})
+    is_kept = (latest.digest, latest.environment) == (present, incident.service.environment)
+    return (snapshots.before(latest) if is_kept else None) or latest
 
 
 def _row(incident: Incident) -> Evidence:

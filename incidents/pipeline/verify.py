@@ -19,7 +19,7 @@ from incidents.pipeline.tools import Tools
 from incidents.pipeline.undo import undo
 from incidents.states import OPEN, Status, Step
 from incidents.timeline import note
-from monitoring import operations, snapshots
+from monitoring import operations, snapshots, traffic
 from monitoring.judging import Question, judge
 from monitoring.ports import TargetReader
 from monitoring.values import Health, HttpRequest, ServiceSpec, Verdict
@@ -114,6 +114,7 @@ def _resolved(incident: Incident, deployment: Deployment, started: datetime) -> 
         )
         record_restart(incident, deployment.fix, now=now)
         note(incident, "verified", "Healthy again; watching for a relapse.", started=started)
+    traffic.forgive(service_id=incident.service_id, now=deployment.written_at or now)
     operations.request_probe(incident.service_id, now=timezone.now())
 
 

@@ -159,7 +159,7 @@ def test_a_burst_of_failures_makes_a_deep_probe_due_at_once(
 ) -> None:
     shop = make_service(due_in=60)
     with django_capture_on_commit_callbacks(execute=True):
-        keep(shop, answer=BROKEN, now=NOON - timedelta(seconds=10))
+        keep(shop, answer=BROKEN, now=NOON - timedelta(seconds=70))
         for _ in range(2):
             keep(shop, answer=BROKEN)
         assert not ServiceHealth.objects.get().deep_requested
