@@ -23,6 +23,7 @@ from redis.exceptions import RedisError
 from incidents.consumers import admission
 from incidents.consumers.client import READ_AGAIN, Client
 from incidents.consumers.rounds import Dirty, Round
+from incidents.consumers.went_on import WentOn
 from monitoring.realtime import CHANNEL
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ class Hub:
         self._dirty = Dirty()
         self._wake = asyncio.Event()
         self._round = Round()
+        self._went_on = WentOn()
         self._tasks: list[asyncio.Task[None]] = []
         self._thread: ThreadPoolExecutor | None = None
         self._listened = False
@@ -91,7 +93,7 @@ class Hub:
             self._thread.submit(connections.close_all)
             self._thread.shutdown(wait=False)
             self._thread = None
-        self._dirty, self._round = Dirty(), Round()
+        self._dirty, self._round, self._went_on = Dirty(), Round(), WentOn()
         self._listened = False
 
     def _fallen(self, task: asyncio.Task[None]) -> None:
@@ -181,9 +183,13 @@ class Hub:
             await self._round.run(dirty, self.clients, self._in_thread)
 
     async def _recheck(self) -> None:
+        """Look on the beat for what no event told: sessions that ended, and incidents that went on."""
         while True:
-            await asyncio.sleep(RECHECK_SECONDS)
             await self._check(set(self.clients))
+            for pk in await self._in_thread(self._went_on.look):
+                self._dirty.note({"kind": "incident", "id": pk})
+                self._wake.set()
+            await asyncio.sleep(RECHECK_SECONDS)
 
     async def _check(self, clients: set[Client]) -> None:
         """End the sockets of people who signed out, were deactivated, or have another role by now."""

@@ -89,3 +89,10 @@ def newest_of(incident_ids: set[int]) -> dict[int, int]:
     """Return the newest entry of each incident; one query."""
     rows = TimelineEntry.objects.filter(incident_id__in=incident_ids).order_by()
     return dict(rows.values_list("incident_id").annotate(last=Max("id")))
+
+
+def went_on_since(entry: int) -> tuple[int, set[int]]:
+    """Return the newest entry and the incidents that have one after `entry`; one query."""
+    rows = TimelineEntry.objects.filter(id__gt=entry).order_by()
+    last = dict(rows.values_list("incident_id").annotate(last=Max("id")))
+    return max(last.values(), default=entry), set(last)

@@ -234,6 +234,26 @@ def test_what_changed_while_the_broker_was_away_comes_when_it_is_back(
         assert socket.entries == [entry.pk]
 
 
+def test_what_a_publisher_without_a_broker_could_not_tell_comes_all_the_same(
+    web: Web, service: Service, shweta: User, settings: Any
+) -> None:
+    incident = rows.incident(service)
+    with Socket(web, shweta, page_of(incident)) as socket, Socket(web, shweta, "list") as team:
+        socket.settle()
+        team.settle()
+        for words in ("The line is up.", "What was under way then is over."):
+            heard = note(incident, "evidence", words).pk
+            socket.until(lambda text, pk=heard: f"entry-{pk}" in text)  # type: ignore[misc]
+        settings.REDIS_URL = (
+            "redis://127.0.0.1:1/0"  # of the worker alone: the pages' line stays up
+        )
+        incident.touch(status="AWAITING_APPROVAL")
+        unheard = note(incident, "asked", "Nobody hears of this.")
+        socket.until(lambda text: f"entry-{unheard.pk}" in text)
+        link = f'href="/incidents/{incident.pk}/"'
+        team.until(lambda text: link in section(text, "list-needs"))
+
+
 def test_a_stalled_page_holds_up_nobody(web: Web, service: Service, shweta: User) -> None:
     incident = rows.asked(service)
     options: dict[str, Any] = {"max_queue": 1, "ping_interval": None}
@@ -243,7 +263,7 @@ def test_a_stalled_page_holds_up_nobody(web: Web, service: Service, shweta: User
     ):
         awake.settle()
         written = [note(incident, "joined", "again " * 2000).pk for _ in range(100)]
-        awake.until(lambda text: f"entry-{written[-1]}" in text, limit=20)
+        awake.until(lambda text: f"entry-{written[-1]}" in text, limit=60)
         assert awake.entries == written
 
 
