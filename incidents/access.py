@@ -63,6 +63,7 @@ def _others(person: User, loaded: Loaded) -> list[tuple[str, Verb, bool]]:
     return [
         ("reject", Verb.REJECT, waits),
         ("request_changes", Verb.REQUEST_CHANGES, waits),
+        ("propose", Verb.PROPOSE, waits and loaded.diagnosis is not None),
         ("override", Verb.OVERRIDE, waits and bool(loaded.fix) and bool(_lacks_proof(loaded))),
         ("acknowledge", Verb.ACKNOWLEDGE, early and not incident.acknowledged_at),
         ("take_over", Verb.TAKE_OVER, early and not taken),

@@ -44,7 +44,14 @@ class Category(StrEnum):
 
 
 class BadActions(ValueError):
-    """The given actions are not of the allowed kinds or shapes; the text says which and why."""
+    """The given actions are not of the allowed kinds or shapes, or do not fit the files; the text says which and why.
+
+    `index` is the place of the action at fault, None when it is all of them or their shape.
+    """
+
+    def __init__(self, message: str, *, index: int | None = None) -> None:
+        super().__init__(message)
+        self.index = index
 
 
 @dataclass(frozen=True, kw_only=True)

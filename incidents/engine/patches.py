@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from incidents.engine.diffs import lines_changed, unified_diff
@@ -26,7 +27,9 @@ __all__ = [
 
 
 class PatchError(ValueError):
-    """The actions cannot be carried out on these files; the text says which action and why."""
+    """The actions cannot be carried out on these files; the text says why, `action` is the one at fault (None: all)."""
+
+    action: Action | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,13 +74,23 @@ def apply(
         if isinstance(action, Edit):
             _refuse_unsafe(action.path)
             data = writes[action.path] if action.path in writes else current.get(action.path)
-            writes[action.path] = _edited(action, data)
+            with _blaming(action):
+                writes[action.path] = _edited(action, data)
     writes = {path: data for path, data in writes.items() if data != current.get(path)}
     names = [n for a in actions if isinstance(a, RevertEnvironment) for n in a.names]
     changed = _environment(names, environment, last_good_environment) if names else None
     if not writes and changed is None and not any(isinstance(a, Restart) for a in actions):
         raise PatchError("These actions change nothing.")
     return Change(writes=writes, environment=changed, restarts=True)
+
+
+@contextmanager
+def _blaming(action: Action) -> Iterator[None]:
+    try:
+        yield
+    except PatchError as error:
+        error.action = action
+        raise
 
 
 def _refuse_unsafe(path: str) -> None:
@@ -92,23 +105,25 @@ def _reverted(
         raise PatchError("There is no last known good version of this service to go back to.")
     wanted: dict[str, set[str]] = {}
     for action in actions:
-        _refuse_unsafe(action.path)
-        known = {
-            h.id: h
-            for h in file_hunks(
-                action.path, (last_good or {}).get(action.path), current.get(action.path)
-            )
-        }
-        if not known:
-            raise PatchError(f"{action.path} is the same as in the last known good version.")
-        unknown = [name for name in action.hunks if name not in known]
-        if unknown:
-            raise PatchError(
-                f"{action.path} has no change named {unknown[0][:40]!r}; the file may have changed since."
-            )
-        wanted.setdefault(action.path, set()).update(action.hunks or known)
+        with _blaming(action):
+            wanted.setdefault(action.path, set()).update(_named(action, current, last_good or {}))
     good = last_good or {}
     return {path: _put_back(path, ids, good, current) for path, ids in wanted.items()}
+
+
+def _named(action: Revert, current: Tree, last_good: Tree) -> set[str]:
+    """Return the ids of the changes that the action puts back."""
+    path = action.path
+    _refuse_unsafe(path)
+    known = {hunk.id for hunk in file_hunks(path, last_good.get(path), current.get(path))}
+    if not known:
+        raise PatchError(f"{path} is the same as in the last known good version.")
+    unknown = [name for name in action.hunks if name not in known]
+    if unknown:
+        raise PatchError(
+            f"{path} has no change named {unknown[0][:40]!r}; the file may have changed since."
+        )
+    return set(action.hunks) or known
 
 
 def _put_back(path: str, ids: set[str], last_good: Tree, current: Tree) -> bytes | None:

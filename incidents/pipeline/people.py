@@ -194,11 +194,12 @@ def propose(*, incident_id: int, person: User, actions: object, reason: str) -> 
         try:
             fix = build_fix(incident, pack_of(incident), draft, proposer=person)
         except PatchError as error:
-            raise BadActions(str(error)) from error
+            places = (place for place, one in enumerate(typed) if one is error.action)
+            raise BadActions(str(error), index=next(places, None)) from error
         if incident.fixes.filter(attempt=incident.attempt, digest=fix.digest).exists():
             raise Conflict("This very fix is among the candidates already; choose it there.")
         fix.save()
-        _try_only(incident, fix)
+        _try_only(incident, fix, person)
         _record(
             incident,
             person,
@@ -218,18 +219,24 @@ def choose(*, incident_id: int, person: User, fix_digest: str) -> Fix:
             raise Conflict("There is no such candidate in this attempt.")
         if incident.status not in WAITING:
             raise Conflict(f"The incident is {incident.status}; nothing is up for choice.")
-        _try_only(incident, fix)
+        _try_only(incident, fix, person)
         _record(incident, person, "chosen", f"{person} chose another candidate.", fix=fix_digest)
     return fix
 
 
-def _try_only(incident: Incident, fix: Fix) -> None:
+def _try_only(incident: Incident, fix: Fix, person: User) -> None:
+    """Have one candidate tried. Who has taken the incident over lets go of it so; for others it stays theirs."""
+    holder = incident.taken_over_by
+    if holder is not None and holder.pk != person.pk:
+        raise Conflict(f"{holder} has it; nothing is tried before they hand it back.")
     others = incident.fixes.filter(attempt=incident.attempt).exclude(pk=fix.pk)
     others.filter(state__in=[Fix.State.CHOSEN, Fix.State.CANDIDATE]).update(
         state=Fix.State.LOST, why="a person put another one up"
     )
     Fix.objects.filter(pk=fix.pk).update(state=Fix.State.CANDIDATE, why="")
-    incident.move(status=Status.TESTING, step=Step.TRIAL, waits_for="")
+    incident.move(status=Status.TESTING, step=Step.TRIAL, waits_for="", taken_over_by=None)
+    if holder is not None:
+        note(incident, "handed_back", f"{holder} lets the agent try it.", actor=str(holder))
     queue.enqueue(queue.RUN, incident.pk)
 
 
