@@ -61,6 +61,9 @@
   document.addEventListener("toast", (event) => addToast(event.detail.text, event.detail.tone)); // HX-Trigger: {"toast": {...}}
   document.addEventListener("htmx:wsAfterMessage", armAll);
   document.addEventListener("htmx:afterSettle", armAll);
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (event.detail.xhr?.status === 422) event.target.querySelector?.('[aria-invalid="true"]')?.focus(); // see below
+  });
 
   const SAID = { 0: "No answer from AgentOps. Check the connection and try again.", 401: "You are signed out. Sign in and try again.", 403: "Your role may not do that.", 404: "That is gone, or not yours to see.", 429: "Too many requests. Wait a moment." };
   document.addEventListener("htmx:responseError", (event) => {
