@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('agentops_site', '0003_what_is_said_aloud'),
+        ('agentops_site', '0005_what_each_person_heard'),
     ]
 
     operations = [
