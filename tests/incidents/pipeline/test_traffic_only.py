@@ -48,7 +48,8 @@ def test_a_purchase_that_alone_fails_is_healed_although_probes_kept_the_broken_v
         world.restart(service)
         assert world.probe(service).state == "healthy"
         kept = snapshots.capture(service=service, reason="test", now=timezone.now())
-        assert kept and kept.tree()["pricing.py"] != good, "no probe sees it"
+        assert kept is not None
+        assert kept.tree()["pricing.py"] != good, "no probe sees it"
 
         assert [buy(service) for _ in range(3)] == [500, 500, 500]
         incident = world.run(world.detected(service))
