@@ -51,6 +51,29 @@ class VendorCall(models.Model):
         return f"{self.vendor} {self.operation}: {'ok' if self.ok else self.error[:60]}"
 
 
+class VendorHour(models.Model):
+    """How many small requests of one kind went to a vendor in an hour; `failed` of them got no answer. Kept for a week."""
+
+    class Kind(models.TextChoices):
+        INTO_APP = "into the app"
+        LOOK = "about processes"
+
+    vendor = models.CharField(max_length=20)
+    kind = models.CharField(max_length=20, choices=Kind)
+    hour = models.DateTimeField()
+    requests = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["-hour"]
+        constraints = [
+            models.UniqueConstraint(fields=["vendor", "kind", "hour"], name="one_row_an_hour")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.vendor} {self.kind} {self.hour:%H:00}: {self.requests}"
+
+
 class Speech(models.Model):
     """Something said aloud: its script, and the audio when a vendor spoke it (else the browser reads the script).
 

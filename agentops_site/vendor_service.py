@@ -13,6 +13,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from agentops_site import vendors
+from agentops_site.models import VendorHour
+from agentops_site.vendors import Requests
 from monitoring.models import Service
 from teams.access import needs
 from teams.roles import Verb
@@ -37,7 +39,12 @@ def _figures(service: Service) -> list[tuple[str, str]]:
         ("Sandbox", settings.BLAXEL_SANDBOX),
         ("Trials in", settings.BLAXEL_TRIAL_SANDBOX),
         ("API calls in the last day", f"{blaxel.calls_today}"),
-        ("Errors", f"{blaxel.errors_today} ({share:.1%})"),
+        ("Errors of calls", f"{blaxel.errors_today} ({share:.1%})"),
+        (
+            "Requests into the sandboxes' apps",
+            str(blaxel.small.get(VendorHour.Kind.INTO_APP, Requests())),
+        ),
+        ("Looks at processes", str(blaxel.small.get(VendorHour.Kind.LOOK, Requests()))),
         ("Mean time of a call", latency),
         ("State", blaxel.words),
         ("Memory", _memory(service)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -10,7 +10,7 @@ from django.db.models import Avg, Count, Q, Sum
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from agentops_site.models import VendorCall, VendorState
+from agentops_site.models import VendorCall, VendorHour, VendorState
 
 # Key in the records, name for people, setting that switches it on, what works without it.
 KNOWN = (
@@ -20,6 +20,17 @@ KNOWN = (
     ("elevenlabs", "ElevenLabs", "ELEVENLABS_API_KEY", "The browser's own voice speaks."),
 )  # fmt: skip
 RECENT = timedelta(days=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requests:
+    """Requests too small and too many to be calls, such as probes; `failed` of them got no answer."""
+
+    count: int = 0
+    failed: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.count} ({self.failed} without an answer)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +47,7 @@ class Vendor:
     cost_today: float
     latency_ms: float | None
     left_alone: bool
+    small: dict[str, Requests]
 
     @property
     def words(self) -> str:
@@ -57,9 +69,13 @@ class Vendor:
     def figures(self) -> list[tuple[str, str]]:
         """Return the figures of the page, as name and value."""
         latency = "-" if self.latency_ms is None else f"{self.latency_ms:.0f} ms"
+        small = [
+            (f"Requests {kind} in the last day", str(some)) for kind, some in self.small.items()
+        ]
         return [
             ("Calls in the last day", f"{self.calls_today} ({self.errors_today} failed)"),
-            ("Mean time of an answer", latency),
+            *small,
+            ("Mean time of a call", latency),
             ("Cost in the last day", f"${self.cost_today:.4f}"),
             (
                 "In all",
@@ -76,15 +92,32 @@ class _Day:
     errors: int = 0
     cost: float = 0.0
     latency: float | None = None
+    small: dict[str, Requests] = field(default_factory=dict)
 
 
 def overview(*, now: datetime) -> list[Vendor]:
-    """Return all vendors, by two queries whatever their number."""
+    """Return all vendors, by three queries whatever their number."""
     states = {state.vendor: state for state in VendorState.objects.all()}
     days = _days(since=now - RECENT)
+    small = _small(since=now - RECENT)
     return [
-        _vendor(known, states.get(known[0]), days.get(known[0], _Day()), now) for known in KNOWN
+        _vendor(
+            known,
+            states.get(known[0]),
+            replace(days.get(known[0], _Day()), small=small.get(known[0], {})),
+            now,
+        )
+        for known in KNOWN
     ]
+
+
+def _small(*, since: datetime) -> dict[str, dict[str, Requests]]:
+    rows = VendorHour.objects.filter(hour__gte=since).order_by().values("vendor", "kind")
+    found: dict[str, dict[str, Requests]] = {}
+    for row in rows.annotate(sum=Sum("requests"), lost=Sum("failed")).order_by("kind"):
+        some = Requests(count=row["sum"], failed=row["lost"])
+        found.setdefault(row["vendor"], {})[row["kind"]] = some
+    return found
 
 
 def _days(*, since: datetime) -> dict[str, _Day]:
@@ -125,6 +158,7 @@ def _vendor(
         errors_today=day.errors,
         cost_today=day.cost,
         latency_ms=day.latency,
+        small=day.small,
         left_alone=bool(state.left_alone_until and state.left_alone_until > now),
     )
 

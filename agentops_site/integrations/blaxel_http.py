@@ -14,32 +14,21 @@ from typing import Any
 
 from django.conf import settings
 
+from agentops_site.integrations import tally
+from agentops_site.integrations.blaxel_gateway import of_gateway
 from agentops_site.integrations.http_probe import CurlProber
+from agentops_site.models import VendorHour
 from monitoring.ports import Call
 from monitoring.values import Answer, HttpRequest
 
 API_URL = "https://api.blaxel.ai/v0"
 VERSION = "2026-09-22"
+VENDOR, Kind = "blaxel", VendorHour.Kind
 SCHEME = "blaxel://"
 SERVICES = "services"  # of `ServiceSpec.base_url`: the sandbox that the settings name
 NOT_SET_UP = "Blaxel is not set up: BL_API_KEY and BL_WORKSPACE are needed"
 FORGET_FAILURE_SECONDS = 10.0
 _LOOK_UP_SECONDS = 3.0
-# Words of the edge gateway: they mean that the service itself did not answer.
-_GATEWAY = {
-    b"UPSTREAM_CONNECT_FAILED": "refused",
-    b"UPSTREAM_CONNECT_TIMEOUT": "timeout",
-    b"UPSTREAM_TIMEOUT": "timeout",
-    b"UPSTREAM_ERROR": "reset",
-    b"WORKLOAD_NOT_FOUND": "refused",
-    b"WORKLOAD_UNAVAILABLE": "unreachable",
-    b"WORKLOAD_FAILED": "unreachable",
-    b"ROUTING_UNAVAILABLE": "unreachable",
-    b"ROUTE_NOT_FOUND": "unreachable",
-    b"AUTHENTICATION_": "unreachable",
-    b"FORBIDDEN": "unreachable",
-    b"USAGE_LIMIT_EXCEEDED": "unreachable",
-}
 _known: dict[tuple[str, str], str] = {}
 _unknown: dict[tuple[str, str], tuple[float, Exception]] = {}
 
@@ -122,7 +111,9 @@ def look(sandbox: str, path: str, seconds: float) -> dict[str, Any] | None:
 
 def _get(base: str, path: str, seconds: float) -> Answer:
     request = HttpRequest(path=path, headers=headers())
-    return ask(Call(key=path, base_url=base, request=request, timeout=seconds))
+    answer = ask(Call(key=path, base_url=base, request=request, timeout=seconds))
+    tally.count(VENDOR, Kind.LOOK, failed=answer.status not in {200, 404})
+    return answer
 
 
 def ask(call: Call) -> Answer:
@@ -145,7 +136,7 @@ def _object(answer: Answer, what: str) -> dict[str, Any]:
 
 
 class RoutingProber:
-    """A prober that sends `blaxel://` calls through the service's sandbox, and all others straight."""
+    """A prober that sends `blaxel://` calls through the service's sandbox, counted, and all others straight."""
 
     def __init__(self) -> None:
         self._curl = CurlProber()
@@ -160,11 +151,18 @@ class RoutingProber:
                 gone = isinstance(away, NoSandbox)
                 on_answer(call, Answer(failure="refused" if gone else "unreachable"))
 
+        unanswered = 0
+
         def understood(sent: Call, answer: Answer) -> None:
-            ours = isinstance(sent.key, _Remote)
-            on_answer(sent.key.call if ours else sent, _of_gateway(answer) if ours else answer)  # type: ignore[attr-defined]
+            nonlocal unanswered
+            if isinstance(sent.key, _Remote):
+                sent, answer = sent.key.call, of_gateway(answer)
+                unanswered += bool(answer.failure)
+            on_answer(sent, answer)
 
         self._curl.ask(routed, understood)
+        remote = sum(isinstance(call.key, _Remote) for call in routed)
+        tally.count(VENDOR, Kind.INTO_APP, requests=remote, failed=unanswered)
 
 
 class _Remote:
@@ -185,14 +183,3 @@ def _routed(call: Call) -> Call:
         headers={**call.request.headers, **headers()},
     )
     return replace(call, key=_Remote(call), base_url=address(sandbox), request=request)
-
-
-def _of_gateway(answer: Answer) -> Answer:
-    """Tell the gateway's own words from the service's: only the latter are an answer of the service."""
-    if answer.status not in {401, 403, 404, 429, 502, 503, 504}:
-        return answer
-    start = answer.body[:2000]
-    failure = next((word for code, word in _GATEWAY.items() if code in start), "")
-    if not failure and answer.status == 502:
-        failure = "refused"  # documented: 502 is what an unanswered port gives
-    return Answer(failure=failure, elapsed_ms=answer.elapsed_ms) if failure else answer

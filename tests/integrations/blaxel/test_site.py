@@ -6,14 +6,18 @@ from collections.abc import Iterator
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 
 from agentops_site import remote_good
+from agentops_site.integrations import tally
 from agentops_site.integrations.blaxel_http import RoutingProber
+from agentops_site.models import VendorHour
 from monitoring import snapshots
 from monitoring.models import Service, ServiceHealth
 from monitoring.ports import Call
@@ -45,6 +49,66 @@ def test_its_page_shows_calls_errors_and_share(
     api.misbehave(error(503, "WORKLOAD_UNAVAILABLE"))
     assert "not known" in client.get(f"/vendors/of/{shop.slug}/").content.decode()
     api.faults.clear()
+
+
+def tallied(kind: str) -> tuple[int, int]:
+    """Return the requests of a kind in this hour, and how many of them got no answer."""
+    row = VendorHour.objects.filter(vendor="blaxel", kind=kind).first()
+    return (row.requests, row.failed) if row else (0, 0)
+
+
+def test_requests_into_the_app_are_counted_by_one_row_an_hour(
+    shop: Service, api: BlaxelStandIn, client: Client, maya: User, shweta: User
+) -> None:
+    VendorHour.objects.all().delete()
+    came = api.asked("/port/")
+    for _ in range(3):
+        probe(shop)
+    RUNTIME.request(shop.spec(), HttpRequest(path="/api/products"), 3.0)
+    assert tallied("into the app") == (api.asked("/port/") - came, 0)
+    assert api.asked("/port/") - came == 4
+    api.misbehave(error(503, "WORKLOAD_UNAVAILABLE"))
+    RUNTIME.request(shop.spec(), HttpRequest(path="/health"), 3.0)
+    api.faults.clear()
+    assert tallied("into the app") == (5, 1)
+    assert VendorHour.objects.filter(kind="into the app").count() == 1
+    client.force_login(shweta)
+    assert "5 (1 without an answer)" in client.get(f"/vendors/of/{shop.slug}/").content.decode()
+    client.force_login(maya)
+    assert "5 (1 without an answer)" in client.get("/vendors/").content.decode()
+
+
+def test_looks_at_the_process_are_counted(shop: Service) -> None:
+    before, _ = tallied("about processes")
+    RUNTIME.process(shop.spec())
+    assert tallied("about processes")[0] > before
+
+
+def test_what_could_not_be_sent_is_not_counted(shop: Service, settings: Any) -> None:
+    before, key = tallied("into the app"), settings.BL_API_KEY
+    settings.BL_API_KEY = ""
+    assert RUNTIME.request(shop.spec(), HttpRequest(), 1.0).failure == "unreachable"
+    assert tallied("into the app") == before
+    settings.BL_API_KEY = key  # the shop is stopped by it
+
+
+def test_old_hours_are_forgotten_and_a_locked_database_loses_a_count_only(
+    shop: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    VendorHour.objects.all().delete()
+    VendorHour.objects.create(
+        vendor="blaxel", kind="about processes", hour=timezone.now() - timedelta(days=9)
+    )
+    tally.count("blaxel", "about processes")
+    assert VendorHour.objects.get().requests == 1
+    with connection.execute_wrapper(refuse):
+        tally.count("blaxel", "about processes")
+    assert "not counted" in caplog.text
+
+
+def refuse(*_: Any) -> Any:
+    """Fail as a locked database does."""
+    raise OperationalError("database is locked")
 
 
 def test_a_local_service_has_no_such_part(client: Client, shweta: User) -> None:
