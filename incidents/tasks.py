@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
 from incidents import providers
-from incidents.alerts import deliver, escalate
+from incidents.alerts import deliver, escalate, outbox
 from incidents.pipeline import detect, runner, verify
 
 SOFT = int(settings.AGENT_TASK_SOFT_LIMIT)
 HARD = int(settings.AGENT_TASK_HARD_LIMIT)
+JOBS: tuple[Callable[..., object], ...] = (
+    detect.consume_changes,
+    runner.resume_stalled,
+    verify.settle_watched,
+    escalate.escalate_waiting,
+    outbox.wake,
+)
 
 
 @shared_task(soft_time_limit=SOFT, time_limit=HARD)
@@ -27,27 +36,25 @@ def consume_health_changes() -> None:
 
 
 @shared_task(soft_time_limit=SOFT, time_limit=HARD)
-def audit_stalled() -> None:
-    """Enqueue the incidents that have a step to take and nobody who takes it."""
-    runner.resume_stalled(now=timezone.now())
+def tend() -> None:
+    """Do what no hint may have asked for, one job after the other: a message for each costs more than the jobs.
 
-
-@shared_task(soft_time_limit=SOFT, time_limit=HARD)
-def watch_deployments() -> None:
-    """End the watch windows that passed without a relapse."""
-    verify.settle_watched(now=timezone.now())
+    A job that fails leaves the others their turn, and is raised at the end.
+    """
+    failures: list[Exception] = []
+    for job in JOBS:
+        try:
+            job(now=timezone.now())
+        except Exception as error:  # whatever it is, the other jobs must not starve for it
+            failures.append(error)
+    if failures:
+        raise ExceptionGroup("periodic jobs failed", failures)
 
 
 @shared_task(soft_time_limit=SOFT, time_limit=HARD)
 def deliver_messages() -> None:
     """Send what waits for the channels outside."""
     deliver.deliver_due(now=timezone.now(), announcer=providers.announcer())
-
-
-@shared_task(soft_time_limit=SOFT, time_limit=HARD)
-def escalate_waiting() -> None:
-    """Put questions that nobody took up to the next ones who may answer."""
-    escalate.escalate_waiting(now=timezone.now())
 
 
 @shared_task(soft_time_limit=SOFT, time_limit=HARD)

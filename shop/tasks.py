@@ -12,15 +12,12 @@ from shop.traffic import run as traffic
 
 
 @shared_task
-def place_waiting_orders() -> None:
-    """Place what waits in the outbox, once the shop answers."""
-    placement.place_waiting(now=timezone.now())
-
-
-@shared_task
-def track_orders() -> None:
-    """Push new and moved orders while somebody watches."""
-    tracking.look()
+def serve_orders() -> None:
+    """Place what waits in the outbox, once the shop answers, and push new and moved orders while somebody watches."""
+    try:
+        placement.place_waiting(now=timezone.now())
+    finally:
+        tracking.look()
 
 
 @shared_task

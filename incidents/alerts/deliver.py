@@ -32,6 +32,11 @@ def deliver_due(*, now: datetime, announcer: Announcer) -> int:
     return sum(_deliver_channel(channel, announcer, now) for channel in channels)
 
 
+def is_due(*, now: datetime) -> bool:
+    """Say whether any message is to be sent now."""
+    return _due(now).exists()
+
+
 def _due(now: datetime) -> QuerySet[Delivery]:
     lost = Q(state=State.SENDING, claimed_until__lte=now)
     return Delivery.objects.filter(Q(state=State.WAITING) | lost, next_at__lte=now)

@@ -9,6 +9,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from incidents import queue
+from incidents.alerts import deliver
 from incidents.engine.redaction import redact
 from incidents.models import Delivery, Incident, Kind, NotificationChannel
 
@@ -40,6 +41,12 @@ def post(news: News, personal: Mapping[int, datetime], *, now: datetime) -> None
     ]
     if rows:
         Delivery.objects.bulk_create(rows, ignore_conflicts=True)
+        queue.enqueue(DELIVER)
+
+
+def wake(*, now: datetime) -> None:
+    """Have sent what became due without a hint: what waits for its next attempt, and what a killed worker left."""
+    if deliver.is_due(now=now):
         queue.enqueue(DELIVER)
 
 

@@ -15,6 +15,7 @@ class Command(BaseCommand):
     """Watches the processes of all local services until SIGTERM, and records at once when one ends unplanned."""
 
     help = "Watch the processes of local services."
+    requires_system_checks = []  # they load the pages, the API and the admin, and this process stays
 
     def handle(self, *args: Any, **options: Any) -> None:
         watcher = Watcher()
