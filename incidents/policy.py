@@ -71,6 +71,8 @@ def severity_of(symptom: str, category: Category) -> Severity:
     """Return how bad a failure is, from what was measured and from the kind of cause."""
     if symptom in _UNUSABLE or category in {Category.CRASH, Category.STARTUP}:
         return Severity.BLOCKER
+    if symptom == Symptom.RESOURCES:
+        return Severity.LOW  # every answer is still right
     if symptom == Symptom.WRONG_ANSWER:
         return Severity.CRITICAL
     if category in _BY_CATEGORY:

@@ -316,6 +316,8 @@ class BoxUsage:
 
     cpu_seconds: float | None = None
     peak_memory_bytes: int | None = None
+    open_files: int | None = None
+    log_bytes: int | None = None
     written_outside_data: tuple[str, ...] = ()
     data_digest: str = ""
 

@@ -10,7 +10,20 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.utils import timezone
 
+from monitoring.minutes import ProbeMinute, ResourceMinute
 from monitoring.values import Health, ServiceSpec, Symptom, Tree
+
+__all__ = [
+    "Blob",
+    "FaultInjection",
+    "HealthChange",
+    "ProbeMinute",
+    "RecordedExchange",
+    "ResourceMinute",
+    "Service",
+    "ServiceHealth",
+    "Snapshot",
+]
 
 
 def _choices(enum: type[Health] | type[Symptom]) -> list[tuple[str, str]]:
@@ -171,26 +184,6 @@ class HealthChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.service_id}: {self.before} -> {self.after}"
-
-
-class ProbeMinute(models.Model):
-    """One minute of probing in one row: counts and latency in milliseconds."""
-
-    service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="minutes")
-    minute = models.DateTimeField()
-    count = models.PositiveIntegerField(default=0)
-    failures = models.PositiveIntegerField(default=0)
-    p50_ms = models.FloatField(default=0)
-    p95_ms = models.FloatField(default=0)
-    samples = models.JSONField(default=list)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["service", "minute"], name="one_row_a_minute"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.service_id} {self.minute:%H:%M}"
 
 
 class Blob(models.Model):

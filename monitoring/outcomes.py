@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -118,9 +118,9 @@ def _observe(record: _Record, one: Observation, now: datetime) -> None:
         return  # a hung probe that began before a newer answer proves nothing about now
     if _did_not_look(record, one):
         return
-    before, after = record.standing, step(
-        record.standing, one.verdict, record.limits, certain=one.certain
-    )  # fmt: skip
+    # What watches over a time says at once that it is over: it need not say so twice.
+    limits = replace(record.limits, successes=1) if one.verdict.watch else record.limits
+    before, after = record.standing, step(record.standing, one.verdict, limits, certain=one.certain)
     record.standing, record.last_probe_at = after, one.began
     record.latency_ms = one.verdict.latency_ms
     if one.was_deep and one.verdict.health is Health.HEALTHY:

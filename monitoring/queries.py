@@ -27,6 +27,7 @@ SYMPTOM_WORDS = {
     Symptom.SLOW: "slow",
     Symptom.SUBSYSTEM: "a subsystem fails",
     Symptom.WRONG_ANSWER: "wrong answer",
+    Symptom.RESOURCES: "a leak or a flood",
 }
 
 

@@ -15,13 +15,14 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from monitoring.models import HealthChange, ProbeMinute, RecordedExchange, Service
+from monitoring.models import HealthChange, ProbeMinute, RecordedExchange, ResourceMinute, Service
 from monitoring.standing import FAILING
 from monitoring.values import Health, Verdict
 
 FLUSH_SECONDS = 10.0
 MAX_SAMPLES = 200
 KEEP_MINUTES = timedelta(days=7)
+KEEP_RESOURCES = timedelta(hours=24)
 KEEP_CHANGES = timedelta(days=90)
 
 
@@ -120,6 +121,7 @@ def percentile(samples: Sequence[float], share: float) -> float:
 def prune(*, now: datetime) -> None:
     """Delete what is too old to be shown or replayed, and the samples of minutes that are over."""
     ProbeMinute.objects.filter(minute__lt=now - KEEP_MINUTES).delete()
+    ResourceMinute.objects.filter(minute__lt=now - KEEP_RESOURCES).delete()
     over = ProbeMinute.objects.filter(minute__lt=now - timedelta(minutes=5))
     over.filter(minute__gte=now - timedelta(minutes=10)).update(samples=[])
     HealthChange.objects.filter(at__lt=now - KEEP_CHANGES, consumed_at__isnull=False).delete()

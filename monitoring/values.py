@@ -38,6 +38,7 @@ class Symptom(StrEnum):
     SLOW = "slow"
     SUBSYSTEM = "subsystem"
     WRONG_ANSWER = "wrong_answer"
+    RESOURCES = "resources"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +91,8 @@ class ProcessState:
     """The process that serves, as its keeper or sandbox knows it.
 
     `phase` is "running", "stopped" (planned), "exited" (unplanned) or "absent". `signal` is a positive number when
-    one ended it. `state` is the kernel's letter (R, S, T, Z, ...), empty where it cannot be had.
+    one ended it. `state` is the kernel's letter (R, S, T, Z, ...), empty where it cannot be had. `log_bytes` is the size of
+    the present log file, which begins anew when it is rotated.
     """
 
     phase: str = "absent"
@@ -104,6 +106,8 @@ class ProcessState:
     cpu_seconds: float | None = None
     open_files: int | None = None
     threads: int | None = None
+    file_limit: int | None = None
+    log_bytes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

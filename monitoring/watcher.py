@@ -12,6 +12,7 @@ import selectors
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import redis
 from django.db import Error as DatabaseError
@@ -22,6 +23,7 @@ from kombu.exceptions import OperationalError
 from monitoring import operations, providers
 from monitoring.models import Service
 from monitoring.ports import TargetError
+from monitoring.resources import Sampler
 from monitoring.values import ProcessState, ServiceSpec
 
 REREAD_SECONDS = 1.0
@@ -59,6 +61,7 @@ class Watcher:
         self._selector.register(self._wake, selectors.EVENT_READ)
         self._running = True
         self._reread_at = 0.0
+        self._sampler = Sampler()
 
     def run(self) -> None:
         """Watch; a database or broker that is away is met by trying again."""
@@ -83,6 +86,7 @@ class Watcher:
         specs = {spec.id: spec for spec in enabled_specs()}
         for gone in self._watched.keys() - specs.keys():
             self._let_go(self._watched.pop(gone))
+            self._sampler.forget(gone)
         for service_id, spec in specs.items():
             new = Watched(spec, restless_until=time.monotonic() + RESTART_SECONDS)
             self._watched.setdefault(service_id, new).spec = spec
@@ -96,8 +100,12 @@ class Watcher:
                 continue
             if state.phase == "running":
                 self._follow(watched, state)
+                self._survive(partial(self._take, watched, state))
             elif state.phase == "exited" and state.generation != watched.told:
                 self._tell(watched, state)
+
+    def _take(self, watched: Watched, state: ProcessState) -> None:
+        self._sampler.take(service_id=watched.spec.id, state=state, now=timezone.now())
 
     def _follow(self, watched: Watched, state: ProcessState) -> None:
         """Have the kernel tell of the end of this very process."""

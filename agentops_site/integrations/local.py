@@ -47,6 +47,7 @@ class LocalRuntime:
             exit_code=state.exit_code,
             signal=state.signal,
             generation=state.generation,
+            log_bytes=_size(client.log),
         )
         return local_process.measured(shown) if shown.phase == kept.RUNNING else shown
 
@@ -197,6 +198,13 @@ def _free(host: str, port: int) -> bool:
         except OSError as error:
             return error.errno != EADDRINUSE
     return True
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
 
 
 def _tail(path: Path, wanted: int) -> bytes:

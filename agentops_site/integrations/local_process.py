@@ -37,9 +37,16 @@ def measured(state: ProcessState) -> ProcessState:
             facts["cpu_seconds"] = round(times.user + times.system, 3)
             facts["threads"] = process.num_threads()
             facts["open_files"] = process.num_fds()
+            facts["file_limit"] = _file_limit(process)
     except psutil.Error:
         pass  # it ended meanwhile, or belongs to somebody else: what was read stands
     return ProcessState(**{**vars(state), **facts})
+
+
+def _file_limit(process: psutil.Process) -> int | None:
+    if not hasattr(process, "rlimit"):  # Linux and FreeBSD only
+        return None
+    return int(process.rlimit(psutil.RLIMIT_NOFILE)[0])
 
 
 def port_holder(host: str, port: int) -> str:

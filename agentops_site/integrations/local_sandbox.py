@@ -134,10 +134,13 @@ class LocalBox:
     def close(self) -> BoxUsage:
         """End everything that the box started, remove its files, and return what it used."""
         if self._used is None:
+            open_files = self._process.open_files() if self._process else None
             usage = self._process.end() if self._process else None
             self._used = BoxUsage(
                 cpu_seconds=usage.cpu_seconds if usage else None,
                 peak_memory_bytes=usage.peak_memory_bytes if usage else None,
+                open_files=open_files,
+                log_bytes=self._folder.log.stat().st_size if self._folder.log.exists() else None,
                 written_outside_data=self._written(),
                 data_digest=self._digest,
             )

@@ -78,7 +78,7 @@ def _basis(failure: Failure) -> tuple[str, ...]:
             named = failure.error_type and not failure.error_type.startswith("HTTP ")
             place = "" if named else route(failure.path)
             return (family, failure.error_type, str(failure.status or ""), place)
-        case Symptom.BAD_CONFIG:
+        case Symptom.BAD_CONFIG | Symptom.RESOURCES:
             return (family, failure.error_type)
         case _:
             return (

@@ -112,6 +112,8 @@ def _restart_may_help(case: _Case) -> bool:
         return True
     if category is Category.CRASH and process.signal:
         return process.signal not in _NATIVE_FAULT or not case.explained
+    if case.pack.failure.symptom == Symptom.RESOURCES:
+        return False  # only after the changes, of which a trial may show one to be the cause
     if category is Category.RESOURCE:
         return not case.explained and not _NOT_PUT_RIGHT_BY_RESTART.search(
             case.diagnosis.root_cause
@@ -211,6 +213,16 @@ def _everything(case: _Case) -> Iterator[FixDraft]:
     )
 
 
+def _begin_anew(case: _Case) -> Iterator[FixDraft]:
+    """What piled up is gone with the process; the trial refuses this where it sees that a change is the cause."""
+    if case.pack.failure.symptom == Symptom.RESOURCES:
+        yield FixDraft(
+            actions=(Restart(),),
+            explanation="Start the process again: what it has piled up is let go. This repairs no cause.",
+            risks="Requests that are being answered at that moment are lost. It will most likely pile up again.",
+        )
+
+
 def _unless_outside(
     source: Callable[[_Case], Iterator[FixDraft]],
 ) -> Callable[[_Case], Iterator[FixDraft]]:
@@ -219,6 +231,7 @@ def _unless_outside(
 
 _SOURCES: tuple[Callable[[_Case], Iterator[FixDraft]], ...] = (
     _restart,
+    _begin_anew,
     *map(
         _unless_outside,
         (

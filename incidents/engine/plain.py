@@ -40,17 +40,22 @@ _STOPPED = (
     "The program was put on pause from outside. It runs again as soon as it is let go or restarted.",
     "It is like a film on pause: nothing is broken, somebody has to press play.",
 )
+_PILES_UP = "Something piles up that should be let go. If it goes on, the program will run out of room and fail."
 
 
 def plain_words(facts: Facts, cause: Cause) -> str:
     """Return two to five sentences: what fails, what kind of trouble it is, and what was measured of it."""
     happens = _STOPPED[0] if facts.pack.process.state in {"T", "t"} else _HAPPENS[cause.category]
+    if facts.symptom == Symptom.RESOURCES:
+        happens = _PILES_UP
     parts = [_who(facts), happens, _since(facts), _impact(facts), _sure(cause)]
     return " ".join(part for part in parts if part)
 
 
 def analogy(facts: Facts, cause: Cause) -> str:
     """Return a picture from daily life that fits this kind of trouble."""
+    if facts.symptom == Symptom.RESOURCES:
+        return "It is like a tap that drips into a bucket: nothing is wet yet, and the bucket has an edge."
     return _STOPPED[1] if facts.pack.process.state in {"T", "t"} else _ANALOGIES[cause.category]
 
 
@@ -66,6 +71,8 @@ def _who(facts: Facts) -> str:
             seconds = failure.latency_ms / 1000
             took = f" ({seconds:.1f} seconds)" if seconds else ""
             return f"{name} answers {request} too slowly{took}."
+        case Symptom.RESOURCES:
+            return f"{name} still answers everybody rightly, but: {facts.pack.failure.detail}"
         case Symptom.WRONG_ANSWER | Symptom.WRONG_BODY:
             return f"{name} answers {request}, but wrongly."
         case Symptom.HTTP_ERROR:

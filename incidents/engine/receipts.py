@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from incidents.engine import traits
 from incidents.engine.checked_rules import Rule, checked
+from incidents.engine.growth import STILL_GROWS, Growth, compared
 from incidents.engine.receipt_check import check
 from incidents.engine.verdicts import DIFFERS, HEALTH, OK, Answers, Line, fails, line_of
 from incidents.values import BoxUsage, Exchange, StartUp
@@ -46,6 +47,8 @@ class ScriptOfRequests(Protocol):
     def slow_ms(self) -> float: ...
     @property
     def setup(self) -> traits.Setup: ...
+    @property
+    def grows(self) -> str: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,17 +96,20 @@ def judge(
     ]
     rules = checked(script.invariants, lines)
     found = traits.of_copies(script.setup, fixed, references, lines)
-    reason = _reason(fixed, lines, rules)
+    right = references[0].usage if references else None
+    growth = compared(script.grows, without.usage, fixed.usage, right)
+    reason = _reason(fixed, lines, rules) or _still_grows(growth)
     no_trial = "" if fixed.startup.answered else traits.no_copy_starts(found, references)
     return Receipt(
         passed=None if no_trial else not reason,
         applied=fixed.startup.answered,
-        reproduced=_reproduced(script, lines, without),
+        reproduced=growth.reproduced if growth else _reproduced(script, lines, without),
         reason=no_trial or reason,
         isolation=fixed.isolation,
         body={
             "requests": [line.as_json() for line in lines],
             "invariants": [rule.as_json() for rule in rules],
+            "growth": growth.as_json() if growth else None,
             "latency": _latency(lines),
             "start_up": asdict(fixed.startup),
             "start_up_without": asdict(without.startup),
@@ -165,6 +171,10 @@ def _latency(lines: Sequence[Line]) -> dict[str, Any]:
         if slowest
         else "",
     }
+
+
+def _still_grows(growth: Growth | None) -> str:
+    return growth.words() if growth and growth.verdict == STILL_GROWS else ""
 
 
 def _reason(fixed: CopyRun, lines: Sequence[Line], rules: Sequence[Rule]) -> str:

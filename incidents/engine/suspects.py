@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from incidents.engine.configs import is_config
 from incidents.engine.facts import Facts
 from incidents.engine.hunks import Hunk
+from monitoring.judging_resources import FILES, LOG, MEMORY
 from monitoring.values import Symptom
 
 _HARMLESS = frozenset({".md", ".rst", ".txt", ".css", ".svg", ".png", ".ico"})
@@ -19,6 +20,13 @@ _WAITS = re.compile(
 _ENDS = re.compile(
     r"\b(?:sys\.|os\.)?_?exit\s*\(|\bos\.(?:kill|abort)\b|\braise\s+SystemExit|\bquit\s*\("
 )
+_KEEPS = {
+    MEMORY: re.compile(
+        r"\.(?:append|add|extend|setdefault|update)\(|\w\[[^\]]+\]\s*=[^=]|cache|maxsize"
+    ),
+    FILES: re.compile(r"\bopen\(|socket|connect|urlopen|Popen|\.request\("),
+    LOG: re.compile(r"\bprint\(|\blogs?\.|logg(?:er|ing)|\.(?:debug|info|warning|write)\("),
+}
 _COMMENT = re.compile(r"\s*(?:#.*)?$")
 
 # What each answers: how many points does this hunk get? The strongest explanations come first.
@@ -132,6 +140,8 @@ def _kind_of_file(hunk: Hunk, _facts: Facts) -> int:
 def _telling(facts: Facts) -> re.Pattern[str] | None:
     if facts.symptom in {Symptom.SLOW, Symptom.TIMEOUT}:
         return _WAITS
+    if facts.symptom == Symptom.RESOURCES:
+        return _KEEPS.get(facts.pack.failure.error_type)
     return _ENDS if facts.process_is_gone else None
 
 

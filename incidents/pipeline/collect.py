@@ -22,7 +22,8 @@ from incidents.pipeline.tools import Tools
 from incidents.states import Status, Step
 from incidents.timeline import note
 from incidents.values import EvidenceItem, EvidencePack
-from monitoring import recorder, snapshots
+from monitoring import recorder, resources, snapshots
+from monitoring.judging_resources import RESOURCES
 from monitoring.models import Blob, Snapshot
 from monitoring.values import Tree
 
@@ -43,7 +44,7 @@ def collect(incident: Incident, tools: Tools) -> None:
     with ThreadPoolExecutor(THREADS) as pool:
         looking = look(pool, spec, tools.reader(spec), failure)
         row = _row(incident)  # read from the database meanwhile
-        past = list(history.exhibits_of(incident, row.pack["similar"]))
+        past = [*_by_the_minute(incident), *history.exhibits_of(incident, row.pack["similar"])]
         seen = looking.result()
     last_good = _last_good(incident, seen)
     trees = (seen.tree or {}, last_good.tree() if last_good else None)
@@ -84,6 +85,17 @@ def _row(incident: Incident) -> Evidence:
             "measured": impact.measured(incident, now=now),
             "similar": history.similar(incident),
         },
+    )
+
+
+def _by_the_minute(incident: Incident) -> Iterator[Exhibit]:
+    if incident.failure.get("watch") != RESOURCES:
+        return
+    body = resources.by_the_minute(service_id=incident.service_id, now=timezone.now())
+    yield Exhibit(
+        kind="process",
+        title="What the process used, by the minute",
+        body=body or "No minute is over yet.",
     )
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from incidents.engine import receipts
+from incidents.engine.growth import ROUNDS
 from incidents.engine.receipts import Receipt
 from incidents.models import Fix, Incident
 from incidents.pipeline.fixes import base_digest, written_bytes
@@ -51,8 +52,10 @@ class Laboratory:
         return self._copies[key]
 
     def _begin(self, version: Version) -> Future[Copy]:
-        requests = self.script.requests
-        return self._pool.submit(run_copy, self._incident, self._tools, version, requests)
+        requests, rounds = self.script.requests, ROUNDS if self.script.grows else 0
+        return self._pool.submit(
+            run_copy, self._incident, self._tools, version, requests, rounds=rounds
+        )
 
     def without(self) -> Future[Copy]:
         """Return the run of the service as it is: is the failure seen in a copy, too?"""

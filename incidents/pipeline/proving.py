@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle, islice
 
 from incidents.engine.receipts import HEALTH
 from incidents.engine.traits import Setup
@@ -15,7 +16,7 @@ from monitoring.declared import declared
 from monitoring.invariants import Invariant
 from monitoring.models import Service
 from monitoring.smoke import BadSmokeRequests, smoke_requests
-from monitoring.values import Answer, HttpRequest, Tree
+from monitoring.values import Answer, HttpRequest, Symptom, Tree
 
 MAX_REPLAYED = 60
 MEMORY_BYTES = 1_000_000_000
@@ -38,7 +39,8 @@ class Copy:
 class Script:
     """The requests of a trial, in order: the failing ones first known, then the good ones; and what answers keep.
 
-    `invariants` are the rules that the service declares, `slow_ms` its limit; `setup` is what its row says of copies.
+    `invariants` are the rules that the service declares, `slow_ms` its limit; `setup` is what its row says of copies;
+    `grows` is the kind of leak or flood that the copies are to show, if it is one.
     """
 
     failing: tuple[Exchange, ...]
@@ -46,6 +48,7 @@ class Script:
     invariants: tuple[Invariant, ...] = ()
     slow_ms: float = 1500.0
     setup: Setup = field(default_factory=Setup)
+    grows: str = ""
 
     @property
     def requests(self) -> tuple[HttpRequest, ...]:
@@ -75,6 +78,7 @@ def script_of(incident: Incident, pack: EvidencePack) -> Script:
         good=tuple(good),
         invariants=rules,
         slow_ms=service.slow_ms,
+        grows=pack.failure.error_type if pack.failure.symptom == Symptom.RESOURCES else "",
         setup=Setup(
             takes_port=_takes_port(service),
             declares_data=bool(service.data_globs),
@@ -147,9 +151,14 @@ class Version:
 
 
 def run_copy(
-    incident: Incident, tools: Tools, version: Version, requests: Sequence[HttpRequest]
+    incident: Incident,
+    tools: Tools,
+    version: Version,
+    requests: Sequence[HttpRequest],
+    *,
+    rounds: int = 0,
 ) -> Copy:
-    """Start one copy of a version, replay the requests in order, and close it.
+    """Start one copy of a version, replay the requests in order, and `rounds` of the reads once more, and close it.
 
     Never raises for the copy's fault; raises `SandboxError` when no copy could be made at all.
     """
@@ -173,6 +182,7 @@ def run_copy(
         startup = box.start()
         if startup.answered:
             answers = _replay(box, requests, version.timeout or spec.timeout)
+            _use(box, requests, rounds, spec.timeout)
         elif startup.hung and requests[0].path == spec.health_path:
             answers = [Answer(failure="timeout", elapsed_ms=(version.patience or 0) * 1000)]
     finally:
@@ -186,6 +196,14 @@ def run_copy(
         isolation=box.isolation,
         log_tail=startup.log_tail,
     )
+
+
+def _use(box: Box, requests: Sequence[HttpRequest], rounds: int, timeout: float) -> None:
+    """Ask the reads again and again, so that what grows with each request becomes visible; stop when one fails."""
+    reads = [request for request in requests if request.method in READS]
+    for request in islice(cycle(reads), rounds):
+        if box.ask(request, timeout).failure:
+            return
 
 
 def _replay(box: Box, requests: Sequence[HttpRequest], timeout: float) -> list[Answer]:

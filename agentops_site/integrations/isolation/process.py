@@ -83,6 +83,15 @@ class Process:
         kinds = {"refused": ConnectionRefusedError, "timeout": TimeoutError}
         raise kinds.get(str(reply.get("failure")), ConnectionError)(f"port: {reply.get('failure')}")
 
+    def open_files(self) -> int | None:
+        """Return how many files the command's processes hold open, the most of any one; None where it cannot be seen."""
+        counts = []
+        with suppress(psutil.Error):
+            for child in psutil.Process(self.pid).children(recursive=True):
+                with suppress(psutil.Error):
+                    counts.append(child.num_fds())
+        return max(counts, default=None)
+
     def end(self) -> Usage:
         """Kill everything in the box, wait until it is gone and return what it used; harmless when repeated."""
         with self._lock:

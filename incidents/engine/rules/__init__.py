@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from incidents.engine.causes import Rule
 from incidents.engine.facts import Facts
-from incidents.engine.rules import answers, config, exceptions, hangs, process, resources
+from incidents.engine.rules import answers, config, exceptions, hangs, process, resources, usage
 
 
 def _knows_process(facts: Facts) -> bool:
@@ -35,6 +35,7 @@ RULES: tuple[Rule, ...] = (
         find=process.unreadable,
         ruled_out="the service's files could be read",
     ),
+    Rule(name="leak or flood", find=usage.leak_or_flood),
     Rule(
         name="broken config",
         find=config.broken_file,

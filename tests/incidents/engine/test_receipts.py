@@ -46,6 +46,7 @@ class Script:
     invariants: tuple[Invariant, ...] = ()
     slow_ms: float = 1500.0
     setup: Setup = field(default_factory=Setup)
+    grows: str = ""
 
 
 WITHOUT = Ran(answers=(BROKEN, says(CONFIG)))
@@ -260,3 +261,26 @@ def test_a_receipt_whose_claim_does_not_follow_from_its_facts_is_found(
     body = copy.deepcopy(stored(judged()))
     tamper(body)
     assert any(problem in found for found in receipts.check(body)), receipts.check(body)
+
+
+def test_a_leak_counts_as_healed_when_the_copy_with_the_fix_uses_what_last_known_good_uses() -> (
+    None
+):
+    right, leaky = (
+        Ran(answers=GOOD.answers, usage=BoxUsage(peak_memory_bytes=size))
+        for size in (30_000_000, 45_000_000)
+    )
+    healed = judged(right, without=leaky, good=(right,), grows="memory grows")
+    assert (healed.passed, healed.reproduced) == (True, True)
+    assert healed.body["growth"]["verdict"] == "ok"
+    same = judged(leaky, without=leaky, good=(right,), grows="memory grows")
+    assert (same.passed, same.reproduced) == (False, True)
+    assert "came to 45000000" in same.reason
+
+
+def test_a_leak_that_no_copy_shows_speaks_neither_for_nor_against_a_restart() -> None:
+    quiet = Ran(answers=GOOD.answers, usage=BoxUsage(open_files=9))
+    receipt = judged(quiet, without=quiet, good=(quiet,), grows="open files grow")
+    assert (receipt.passed, receipt.reproduced) == (True, False)
+    unknown = judged(quiet, without=quiet, good=(), grows="open files grow")
+    assert (unknown.passed, unknown.reproduced) == (True, None)
