@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentops_site.settings")
-http = get_asgi_application()
+django.setup(set_prefix=False)
 
 # The imports below need Django's apps to be loaded, which the line above does.
 from channels.auth import AuthMiddlewareStack  # noqa: E402
@@ -15,17 +15,19 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 from django.conf import settings  # noqa: E402
 
+from agentops_site.handler import PooledHandler  # noqa: E402
 from incidents.routing import websocket_urlpatterns as team  # noqa: E402
 from monitoring.live_socket import websocket_urlpatterns as live  # noqa: E402
 from shop.routing import websocket_urlpatterns as shoppers  # noqa: E402
 
-# Under ASGI every request has a thread of its own: a connection kept open is never used again, only leaked.
+# Sockets use threads that come and go: a connection kept open there is never used again, only leaked. Requests have
+# threads that stay, and keep theirs (handler.py).
 for database in settings.DATABASES.values():
     database["CONN_MAX_AGE"] = 0
 
 application = ProtocolTypeRouter(
     {
-        "http": http,
+        "http": PooledHandler(),
         "websocket": AllowedHostsOriginValidator(
             AuthMiddlewareStack(URLRouter([*team, *live, *shoppers]))
         ),
