@@ -41,10 +41,15 @@ def unheard(person: User) -> dict[str, Any] | None:
     if wish.muted:
         return None
     row = (
-        may_hear(person)
-        .filter(kind=Speech.Kind.ALERT, severity__in=_loud(wish), pk__gt=wish.heard)
-        .filter(Q(incident=None) | Q(incident__status__in=WAITING))
-        .filter(ready_at__gt=timezone.now() - OFFERED)
+        Speech.objects.filter(
+            kind=Speech.Kind.ALERT,
+            person=None,
+            pk__gt=wish.heard,
+            severity__in=_loud(wish),
+            ready_at__gt=timezone.now() - OFFERED,
+            incident__status__in=WAITING,
+        )
+        .order_by("-pk")
         .first()
     )
     return player(row, wish) if row and may(person, Verb.VIEW).allowed else None

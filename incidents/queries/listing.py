@@ -7,12 +7,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.db.models import Case, IntegerField, Max, Q, QuerySet, Value, When
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
-from django.utils.timezone import localtime
 
 from incidents.models import Incident, TimelineEntry
-from incidents.queries.words import between, moment_html, severity_html, status_html
+from incidents.queries.lines import Line, line_html, lines
 from incidents.states import ENDED, OPEN, WAITING, WORKING
 from incidents.values import Severity
 from monitoring.models import Service
@@ -34,11 +31,6 @@ _SEVERITY_ORDER = Case(
     default=Value(0),
     output_field=IntegerField(),
 )
-COLUMNS = [
-    *("title", "status", "severity", "detected_at", "failed_since", "ended_at", "waits_for"),
-    *("taken_over_by", "service__name", "service__slug"),
-    *("assignee__display_name", "assignee__email"),
-]
 SECTIONS = {
     "needs": ("Needs you", "Nothing waits for you."),
     "working": ("The agent is on it", "The agent has nothing to heal."),
@@ -77,18 +69,13 @@ def newest() -> int:
     return TimelineEntry.objects.aggregate(last=Max("id"))["last"] or 0
 
 
-def _rows() -> QuerySet[Incident]:
-    """Return incidents with the few columns that a row shows: a service's JSON alone costs more to read than a row."""
-    return Incident.objects.select_related("service", "assignee").only(*COLUMNS)
-
-
 @dataclass(frozen=True)
 class Rows:
     """The open incidents and the newest ended ones, with the newest timeline entry that was there before."""
 
     seen: int
-    open_ones: list[Incident]
-    ended: list[Incident]
+    open_ones: list[Line]
+    ended: list[Line]
 
     @property
     def named(self) -> set[int]:
@@ -102,17 +89,20 @@ class Rows:
 def read() -> Rows:
     """Read what the list in sections shows; three queries whatever the number of incidents."""
     seen = newest()
-    open_ones = list(_rows().filter(status__in=OPEN).order_by("-id")[: 4 * PAGE])
-    return Rows(seen, open_ones, list(_rows().filter(status__in=ENDED).order_by("-id")[: PAGE + 1]))
+    newest_first = Incident.objects.order_by("-id")
+    open_ones = newest_first.filter(status__in=OPEN)[: 4 * PAGE]
+    # "Not open" and not "ended": by the index of statuses SQLite would sort all that ever ended to find the newest few.
+    ended = newest_first.exclude(status__in=OPEN)[: PAGE + 1]
+    return Rows(seen, lines(open_ones), lines(ended))
 
 
 def arranged(rows: Rows, person: User) -> list[dict[str, Any]]:
     """Return the sections for a person, by the stored rights of the role; one query."""
     mine = rights(person)
-    found: dict[str, list[Incident]] = {"needs": [], "working": [], "waits": []}
-    for incident in rows.open_ones:
-        found[_section(person, mine, incident)].append(incident)
-    found["needs"].sort(key=lambda row: (-Severity(row.severity).rank, row.pk))
+    found: dict[str, list[Line]] = {"needs": [], "working": [], "waits": []}
+    for line in rows.open_ones:
+        found[_section(person, mine, line)].append(line)
+    found["needs"].sort(key=lambda line: (-Severity(line.severity).rank, line.pk))
     found["ended"] = rows.ended
     return [
         {
@@ -122,7 +112,7 @@ def arranged(rows: Rows, person: User) -> list[dict[str, Any]]:
             "nothing": nothing,
             "version": rows.seen,
             "count": len(found[key]),
-            "rows": [row(incident, asks=key == "needs") for incident in found[key][:PAGE]],
+            "rows": [line_html(line, asks=key == "needs") for line in found[key][:PAGE]],
             "more": _more(key, len(found[key])),
         }
         for key, (title, nothing) in SECTIONS.items()
@@ -138,11 +128,11 @@ def _more(key: str, count: int) -> str:
     return Wanted().query(group="working" if key == "working" else "waiting")
 
 
-def _section(person: User, mine: Rights, incident: Incident) -> str:
-    if incident.status in WORKING:
+def _section(person: User, mine: Rights, line: Line) -> str:
+    if line.status in WORKING:
         return "working"
-    own = incident.assignee_id == person.pk or incident.taken_over_by_id == person.pk
-    return "needs" if own or mine.covers(incident) else "waits"
+    own = person.pk in (line.assignee_id, line.taken_over_by_id)
+    return "needs" if own or mine.covers(line) else "waits"
 
 
 @dataclass(frozen=True)
@@ -151,10 +141,10 @@ class Rights:
 
     by_service: dict[str, MatrixRow]
 
-    def covers(self, incident: Incident) -> bool:
+    def covers(self, line: Line) -> bool:
         """Tell whether the role may decide this incident."""
-        row = self.by_service.get(incident.service.slug) or self.by_service.get("")
-        return row is not None and row.covers(incident.severity)
+        row = self.by_service.get(line.service_slug) or self.by_service.get("")
+        return row is not None and row.covers(line.severity)
 
 
 def rights(person: User) -> Rights:
@@ -163,49 +153,15 @@ def rights(person: User) -> Rights:
     return Rights({row.service_slug: row for row in rows})
 
 
-def row(incident: Incident, *, asks: bool = False) -> dict[str, Any]:
-    """Return one line of the list as few finished pieces: each look-up in a template's loop costs."""
-    return {
-        "id": incident.pk,
-        "url": f"/incidents/{incident.pk}/",
-        "title": incident.title,
-        "meta": _meta(incident),
-        "marks": severity_html(incident.severity) + status_html(incident.status),
-        "note": incident.waits_for if incident.status in WAITING else "",
-        "asks": asks,
-    }
-
-
-def _meta(incident: Incident) -> SafeString:
-    detected, assignee = incident.detected_at, incident.assignee
-    return format_html(
-        "<span>#{}</span><span>{}</span>{}<span>{}</span>{}",
-        incident.pk,
-        incident.service.name,
-        moment_html(detected, f"{localtime(detected):%d %b %H:%M}"),
-        _lasted(incident),
-        format_html("<span>{}</span>", assignee.name) if assignee else "",
-    )
-
-
-def _lasted(incident: Incident) -> str | SafeString:
-    since = incident.failed_since or incident.detected_at
-    if incident.ended_at:
-        return f"took {between(since, incident.ended_at)}"
-    return format_html(
-        'for <time class="tabular" datetime="{}" data-since></time>', since.isoformat()
-    )
-
-
 def page(wanted: Wanted) -> dict[str, Any]:
     """Return one page of the filtered list; two queries."""
     found = _filtered(wanted)
     total = found.count()
     first = (wanted.page - 1) * PAGE
-    rows = list(found[first : first + PAGE])
+    rows = lines(found[first : first + PAGE])
     last = first + len(rows)
     return {
-        "rows": [row(incident) for incident in rows],
+        "rows": [line_html(line) for line in rows],
         "text": f"{first + 1:,} to {last:,} of {total:,}" if rows else "",
         "previous_url": f"/{wanted.query(page=wanted.page - 1)}" if wanted.page > 1 else "",
         "next_url": f"/{wanted.query(page=wanted.page + 1)}" if last < total else "",
@@ -213,7 +169,7 @@ def page(wanted: Wanted) -> dict[str, Any]:
 
 
 def _filtered(wanted: Wanted) -> QuerySet[Incident]:
-    found = _rows()
+    found = Incident.objects.all()
     if wanted.group in _STATUSES:
         found = found.filter(status__in=sorted(_STATUSES[wanted.group]))
     if wanted.service:

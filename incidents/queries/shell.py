@@ -14,24 +14,26 @@ from monitoring.models import ProbeMinute, ServiceHealth
 
 SERVICES_SHOWN = 6
 SPARK_MINUTES = 20
+WORKING_READ = 50
 SPARK_WIDTH, SPARK_HEIGHT, SPARK_EDGE = 60, 16, 2
 
 
 def header_services() -> list[dict[str, Any]]:
     """Return the services with health and latency, the ill ones first; two queries."""
-    rows = ServiceHealth.objects.filter(service__enabled=True).select_related("service")
+    columns = ("state", "latency_ms", "service_id", "service__name", "service__slug")
+    rows = ServiceHealth.objects.filter(service__enabled=True).values_list(*columns)
     order = {"down": 0, "degraded": 1, "unknown": 2, "healthy": 3}
-    shown = sorted(rows, key=lambda row: (order[row.state], row.service.name))[:SERVICES_SHOWN]
-    latencies = _latencies([row.service_id for row in shown])
+    shown = sorted(rows, key=lambda row: (order[row[0]], row[3]))[:SERVICES_SHOWN]
+    latencies = _latencies([service_id for _, _, service_id, _, _ in shown])
     return [
         {
-            "name": row.service.name,
-            "url": f"/services/{row.service.slug}/",
-            "health": row.state,
-            "latency": milliseconds(row.latency_ms),
-            "points": points(latencies.get(row.service_id, [])),
+            "name": name,
+            "url": f"/services/{slug}/",
+            "health": state,
+            "latency": milliseconds(latency),
+            "points": points(latencies.get(service_id, [])),
         }
-        for row in shown
+        for state, latency, service_id, name, slug in shown
     ]
 
 
@@ -67,11 +69,10 @@ def agent() -> dict[str, Any]:
     forbidden = (AgentState.objects.filter(pk=1).first() or AgentState()).forbids_changes
     if forbidden:
         return {"state": "paused", "label": "Paused", "note": forbidden}
-    busy = list(
-        Incident.objects.filter(status__in=WORKING, taken_over_by=None)
-        .order_by("-id")
-        .values_list("service__name", flat=True)[:2]
-    )
+    # Who took one over is asked here: given both conditions, SQLite reads all that nobody ever took over.
+    working = Incident.objects.filter(status__in=WORKING).order_by("-id")
+    named = working.values_list("service__name", "taken_over_by")[:WORKING_READ]
+    busy = [name for name, person in named if not person]
     if busy:
         return {"state": "healing", "label": f"Healing {_joined(busy)}", "note": ""}
     watched = ServiceHealth.objects.filter(service__enabled=True).count()

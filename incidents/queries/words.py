@@ -7,7 +7,6 @@ from functools import cache
 from typing import Any
 
 from django.template.loader import render_to_string
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 STATUS_WORDS = {
@@ -63,13 +62,6 @@ def severity_html(severity: str) -> SafeString:
     """Return the mark of a severity: made once a process, not once a row."""
     html = render_to_string("components/severity.html", {"severity": severity})
     return SafeString(html.strip())
-
-
-def moment_html(when: datetime, text: str) -> SafeString:
-    """Return a <time> that the page keeps relative."""
-    return format_html(
-        '<time class="tabular nowrap" datetime="{}" data-relative>{}</time>', when.isoformat(), text
-    )
 
 
 def answer_words(answer: dict[str, Any] | None) -> str:

@@ -12,6 +12,7 @@ from teams.models import User
 from tests.browser.conftest import OpenPage
 from tests.browser.stack import Web
 from tests.browser.test_incident_pages import live, violations
+from tests.incidents import made
 
 # Chromium without a sound card has no voices: what the page asks of them is what counts.
 LISTEN = """() => { window.said = []; window.speechSynthesis.speak = (words) => window.said.push(words.text); }"""
@@ -23,7 +24,8 @@ INSIDE = """() => [...document.querySelectorAll('#voice-slot *')].every(part =>
 
 def alert(title: str) -> Speech:
     return Speech.objects.create(
-        kind="alert", key=f"incident:{title}", title=title, severity="high", script=f"{title} for everybody.", link="/"
+        kind="alert", key=f"incident:{title}", title=title, severity="high", script=f"{title} for everybody.", link="/",
+        incident=made.incident(title=title),
     )  # fmt: skip
 
 
