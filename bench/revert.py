@@ -113,7 +113,7 @@ def _incident(case: Case, folder: Path) -> Any:
 
 def _pack(case: Case, incident: Any) -> Any:
     """Gather the evidence as probes and the recorder would have it: run the service once as it is, and once as it was."""
-    from incidents.pipeline.proving import Version, run_copy
+    from incidents.pipeline.proving import Asked, Version, run_copy
     from incidents.providers import tools
     from incidents.values import EvidencePack, Exchange, Failure
     from monitoring.values import HttpRequest, ProcessState
@@ -121,7 +121,10 @@ def _pack(case: Case, incident: Any) -> Any:
     requests = [HttpRequest(path=path) for path in ("/health", *case.paths)]
     copies = [
         run_copy(
-            incident, tools(), Version(name=name, tree=tree, environment={}, patience=1.0), requests
+            incident,
+            tools(),
+            Version(name=name, tree=tree, environment={}, patience=1.0),
+            Asked(requests=requests),
         )
         for name, tree in (("as-is", case.broken), ("as-was", case.good))
     ]

@@ -19,6 +19,7 @@ from incidents.values import (
     StartUp,
     Wishes,
 )
+from monitoring.check_commands import CheckRun
 from monitoring.ports import TargetReader, TargetWriter
 from monitoring.values import Answer, HttpRequest, ServiceSpec
 
@@ -81,6 +82,12 @@ class Box(Protocol):
 
     def ask(self, request: HttpRequest, timeout: float) -> Answer:
         """Send one request to the copy; never raises for the copy's fault."""
+
+    def check(self, words: tuple[str, ...], seconds: float) -> CheckRun:
+        """Run a check command in the copy (`{port}` is put in), inside the same isolation and for so long at most.
+
+        Never raises for the copy's fault; where no command can be run, nothing is learned (`ran` False).
+        """
 
     def close(self) -> BoxUsage:
         """End everything that the box started, remove its files, and return what it used."""

@@ -208,7 +208,7 @@ class Workbench:
 class EvidencePack:
     """All that is known of a failure when the diagnosis starts. Trees hold exact bytes, never redacted.
 
-    `incident_id` and `attempt` say which run of the pipeline asks, so that a conversation is kept and paid for once.
+    `protected` are files that no fix may change although the globs allow it. `incident_id` and `attempt` say which run of the pipeline asks, so that a conversation is kept and paid for once.
     """
 
     service: str
@@ -224,6 +224,7 @@ class EvidencePack:
     environment: Mapping[str, str]
     last_good_environment: Mapping[str, str] | None
     editable_globs: tuple[str, ...]
+    protected: tuple[str, ...] = ()
     failing: tuple[Exchange, ...] = ()
     good: tuple[Exchange, ...] = ()
     similar: tuple[Mapping[str, Any], ...] = ()
@@ -264,12 +265,16 @@ class FixDraft:
 
 @dataclass(frozen=True, kw_only=True)
 class Exchange:
-    """A recorded request with the answer that was seen (`expected`), and whether it was good."""
+    """A recorded request with the answer that was seen (`expected`), and whether it was good.
+
+    `order` is its place among all that was recorded, failing and good; None when it was not recorded.
+    """
 
     request: HttpRequest
     expected: Answer | None = None
     good: bool = True
     source: str = "smoke"
+    order: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,7 +283,8 @@ class BoxPlan:
 
     `data_from` is the live service's directory from which `data_globs` are copied consistently; `command` holds
     `{port}` where the port goes; limits are seconds and bytes. With `patience` a copy that takes a health request and
-    does not answer it for so many seconds counts as hung, without waiting for the whole `start_timeout`.
+    does not answer it for so many seconds counts as hung, without waiting for the whole `start_timeout`. `helpers` are
+    further files of `data_from`: what check commands consist of.
     """
 
     name: str
@@ -293,6 +299,7 @@ class BoxPlan:
     memory_bytes: int = 1_000_000_000
     runtime_directory: str = ""
     patience: float | None = None
+    helpers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

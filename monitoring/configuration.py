@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from monitoring import realtime
+from monitoring.check_commands import check_command, is_command
 from monitoring.claims import request_probe
 from monitoring.globs import safe_relative
 from monitoring.invariants import check_invariant
@@ -173,7 +174,7 @@ def _invariants(service: Service) -> str:
     if not isinstance(service.invariants, list):
         return "Invariants are a list of objects."
     for number, raw in enumerate(service.invariants, start=1):
-        said = _said_by(check_invariant, raw)
+        said = _said_by(check_command if is_command(raw) else check_invariant, raw)
         if said:
             return f"Invariant {number}: {said}"
     return ""

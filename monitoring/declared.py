@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
+from monitoring.check_commands import CheckCommand, check_command, is_command
 from monitoring.invariants import Invariant, check_invariant
 from monitoring.models import Service
 from monitoring.smoke import Smoke, smoke_reads
@@ -12,17 +14,18 @@ from monitoring.smoke import Smoke, smoke_reads
 
 @dataclass(frozen=True, kw_only=True)
 class Declared:
-    """The reads to send, and the invariants whose answers are among them."""
+    """The reads to send, the invariants whose answers are among them, and those that a command checks."""
 
     reads: tuple[Smoke, ...] = ()
     invariants: tuple[Invariant, ...] = ()
+    commands: tuple[CheckCommand, ...] = ()
 
 
 NOTHING = Declared()
 
 
 def declared(service: Service) -> Declared:
-    """Return the declared reads and invariants; what is nonsense in the row is left out, never an error.
+    """Return the declared reads, invariants and check commands; what is nonsense in the row is left out, never an error.
 
     An invariant of a request that is no declared smoke request adds that request. Writes are left to trials: a probe
     must not place an order.
@@ -35,7 +38,23 @@ def declared(service: Service) -> Declared:
         if key not in known:
             known.add(key)
             reads.append(Smoke(request=rule.request))
-    return Declared(reads=tuple(reads), invariants=tuple(rules))
+    return Declared(
+        reads=tuple(reads), invariants=tuple(rules), commands=_commands(service.invariants)
+    )
+
+
+def check_files(service: Service) -> tuple[str, ...]:
+    """Return the files that the service's check commands consist of: no fix may change what proves it."""
+    commands = _commands(service.invariants)
+    return tuple(dict.fromkeys(name for command in commands for name in command.files))
+
+
+def _commands(raw: object) -> tuple[CheckCommand, ...]:
+    found = []
+    for item in raw if isinstance(raw, list) else []:
+        with suppress(ValueError):
+            found += [check_command(item)] if is_command(item) else []
+    return tuple(dict.fromkeys(found))
 
 
 def _rules(raw: object) -> Iterator[Invariant]:

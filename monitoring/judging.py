@@ -6,6 +6,7 @@ import signal
 from dataclasses import dataclass, replace
 from typing import Any
 
+from monitoring.check_commands import METHOD
 from monitoring.extraction import NOTHING, FoundError, error_in_json, find_error, json_body
 from monitoring.values import Answer, Health, HttpRequest, ProcessState, Symptom, Verdict
 
@@ -117,6 +118,18 @@ def broken_invariant(*, request: HttpRequest, name: str, detail: str, answer: An
         path=request.path,
         status=answer.status,
         latency_ms=round(answer.elapsed_ms, 2),
+    )
+
+
+def broken_check(*, name: str, detail: str, seconds: float) -> Verdict:
+    """Return the verdict of a declared check command that found its rule (`name`) broken."""
+    return Verdict(
+        health=Health.DEGRADED,
+        symptom=Symptom.WRONG_ANSWER,
+        error_type=name[:120],
+        detail=detail,
+        method=METHOD,
+        latency_ms=round(seconds * 1000, 2),
     )
 
 

@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from typing import cast
 
 from monitoring import outcomes, providers, recorder, rollups, snapshots, traffic
+from monitoring.check_commands import CheckRun
 from monitoring.claims import Due, claim_due, request_probe
 from monitoring.judging import judge_exit, judge_process
 from monitoring.models import Service
 from monitoring.outcomes import Observation
-from monitoring.ports import Call, Prober, TargetError
-from monitoring.rounds import Asking, Check, calls_of, checks_of
+from monitoring.ports import Prober, TargetError
+from monitoring.rounds import Asking, Check, CheckJob, Heard, calls_of, checks_of, commands_of
 from monitoring.values import Answer, ProcessState, Symptom, Verdict
 
 __all__ = ["probe_due", "record_exit", "record_verdict", "request_probe"]
@@ -42,9 +43,10 @@ def probe_due(*, now: datetime, window: float = 1.0, prober: Prober | None = Non
     checks = checks_of(claimed, now=now)
     calls = calls_of(checks, now=now, late=time.monotonic() - began)
     writer = _Writer(clock=lambda: now + timedelta(seconds=time.monotonic() - began))
-    for batch in Asking(prober or providers.prober(), calls).batches(longest=BATCH_SECONDS):
-        for call, answer in batch:
-            writer.take(call, answer)
+    asking = Asking(prober or providers.prober(), calls, commands_of(checks))
+    for batch in asking.batches(longest=BATCH_SECONDS):
+        for heard in batch:
+            writer.take(heard)
         writer.flush_when_due()
     writer.flush()
     rollups.flush_when_due()
@@ -87,9 +89,16 @@ class _Writer:
         self._urgent = False
         self._oldest = 0.0
 
-    def take(self, call: Call, answer: Answer) -> None:
-        check, part = cast("tuple[Check, int | None]", call.key)
-        verdict = check.take(part, answer)
+    def take(self, heard: Heard) -> None:
+        asked, said = heard
+        if isinstance(asked, CheckJob):
+            check, verdict = (
+                asked.check,
+                asked.check.take_run(asked.command, cast("CheckRun", said)),
+            )
+        else:
+            check, part = cast("tuple[Check, int | None]", asked.key)
+            verdict = check.take(part, cast("Answer", said))
         if verdict is not None:
             self._add(check, verdict)
         if check.due.deep is not None and check.has_all_reads:

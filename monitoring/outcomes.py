@@ -10,6 +10,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from monitoring import hints, realtime
+from monitoring.check_commands import METHOD
 from monitoring.models import HealthChange, ServiceHealth
 from monitoring.standing import FAILING, Limits, Standing, changed, step
 from monitoring.values import Health, Symptom, Verdict, storable
@@ -144,7 +145,10 @@ def _did_not_look(record: _Record, one: Observation) -> bool:
         return False
     if failed.watch or one.verdict.watch:
         return failed.watch != one.verdict.watch
-    return not one.was_deep and failed.path not in {"", record.row["service__health_path"]}
+    if one.was_deep:
+        return False
+    shallow = {"", record.row["service__health_path"]}
+    return failed.method == METHOD or failed.path not in shallow
 
 
 def _change(one: Observation, before: Standing, after: Standing, now: datetime) -> HealthChange:

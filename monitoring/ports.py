@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from monitoring.check_commands import CheckCommand, CheckRun
 from monitoring.values import Answer, HttpRequest, ProcessState, ServiceSpec, Tree
 
 
@@ -59,6 +60,9 @@ class TargetReader(Protocol):
 
     def stack(self, spec: ServiceSpec) -> str:
         """Return the Python stacks of the running process, or why they cannot be had."""
+
+    def check(self, spec: ServiceSpec, command: CheckCommand) -> CheckRun:
+        """Run a check command beside the service; nothing is learned (`ran` False) where it cannot be run."""
 
 
 class TargetWriter(Protocol):

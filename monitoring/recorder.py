@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,6 +28,9 @@ SMOKE = "smoke"
 MAX_REQUEST_BYTES = 64_000
 MAX_ANSWER_BYTES = 256_000
 MOST_FROZEN = 30
+MOST_ALIKE = 3
+"""So many equal writes are frozen; their order and number may be what matters. Of equal reads one is enough."""
+READS = {"GET", "HEAD"}
 BURST, BURST_SECONDS = 3, 2.0
 _TRIM_EVERY = 16
 SMOKE_EVERY = timedelta(seconds=60)
@@ -115,8 +119,8 @@ def freeze(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the failing set (failed since `since`) and the good set, each in the order in which they happened.
 
-    Each entry is {"request", "expected", "good", "source"} with bodies in base64. Equal requests are taken once, the
-    newest. A good request that lost a secret to redaction is left out: its replay could not give the same answer.
+    Each entry is {"request", "expected", "good", "source", "order"} with bodies in base64; by `order` both sets together
+    are in the order in which they happened. Of equal reads the newest is taken, of equal writes the newest few. A good request that lost a secret to redaction is left out: its replay could not give the same answer.
     Declared smoke requests that nothing is recorded of are in the good set with `expected` None.
     """
     ring = RecordedExchange.objects.filter(service=service, at__lte=now)
@@ -194,12 +198,15 @@ def _probe_on_failures(service: Service, request: HttpRequest, now: datetime) ->
 
 def _newest(rows: QuerySet[RecordedExchange]) -> list[RecordedExchange]:
     """Return the newest of each distinct request, in the order in which they happened."""
-    found: dict[object, RecordedExchange] = {}
+    kept: list[RecordedExchange] = []
+    seen: Counter[object] = Counter()
     for row in rows.order_by("-id")[: settings.RECORDER_MAX_EXCHANGES]:
-        found.setdefault(_key(row), row)
-        if len(found) == MOST_FROZEN:
+        seen[_key(row)] += 1
+        if seen[_key(row)] <= (1 if row.method in READS else MOST_ALIKE):
+            kept.append(row)
+        if len(kept) == MOST_FROZEN:
             break
-    return sorted(found.values(), key=lambda row: row.pk)
+    return kept[::-1]
 
 
 def _key(row: RecordedExchange) -> tuple[str, str, bytes]:
@@ -235,12 +242,13 @@ def _plain(row: RecordedExchange) -> dict[str, Any]:
         "expected": answer,
         "good": row.good,
         "source": row.source,
+        "order": row.pk,
     }
 
 
 def _plain_smoke(smoke: Smoke) -> dict[str, Any]:
     request = _plain_request(smoke.request)
-    return {"request": request, "expected": None, "good": True, "source": SMOKE}
+    return {"request": request, "expected": None, "good": True, "source": SMOKE, "order": None}
 
 
 def _plain_request(request: HttpRequest) -> dict[str, Any]:

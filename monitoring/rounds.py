@@ -9,13 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from monitoring import providers
+from monitoring.check_commands import CheckCommand, CheckRun
 from monitoring.claims import Due
 from monitoring.declared import NOTHING, Declared, declared
-from monitoring.judging import Question, broken_invariant, judge
-from monitoring.ports import Call, Prober
+from monitoring.judging import Question, broken_check, broken_invariant, judge
+from monitoring.ports import Call, Prober, TargetError
 from monitoring.values import Answer, Health, HttpRequest, Verdict
 
 MOST_IN_BATCH = 500
+COMMANDS_AT_ONCE = 4
 SMOKE_GAP = 0.05
 """Seconds between the requests of one deep probe, so that they do not slow down each other or the health answer."""
 
@@ -29,6 +32,7 @@ class Check:
     declared: Declared = NOTHING
     health: Verdict | None = None
     answers: dict[int, Answer] = field(default_factory=dict)
+    runs: dict[CheckCommand, CheckRun] = field(default_factory=dict)
     is_done: bool = False
 
     @property
@@ -48,13 +52,35 @@ class Check:
             self.health = judge(answer, Question(request=request, slow_ms=self.due.slow_ms))
         else:
             self.answers[part] = answer
+        return self._clear()
+
+    def take_run(self, command: CheckCommand, run: CheckRun) -> Verdict | None:
+        """Add how a check command went and return the verdict once it is clear."""
+        self.runs[command] = run
+        return self._clear()
+
+    def _clear(self) -> Verdict | None:
+        """Return the verdict as soon as nothing that is still to come could change it, and only once."""
         if self.is_done or self.health is None:
             return None
-        is_failing = self.health.health is not Health.HEALTHY
-        self.is_done = is_failing or len(self.answers) == len(self.declared.reads)
-        if not self.is_done:
-            return None
-        return self.health if is_failing else self._failure() or self.health
+        verdict = self.health
+        if verdict.health is Health.HEALTHY:
+            if len(self.answers) < len(self.declared.reads):
+                return None
+            failure = self._failure()
+            if failure is None and len(self.runs) < len(self.declared.commands):
+                return None
+            verdict = failure or self._failed_check() or verdict
+        self.is_done = True
+        return verdict
+
+    def _failed_check(self) -> Verdict | None:
+        """Return the verdict of the first check command that found its rule broken, else None."""
+        for command in self.declared.commands:
+            run = self.runs[command]
+            if detail := run.broken(command.seconds):
+                return broken_check(name=command.name, detail=detail, seconds=run.seconds)
+        return None
 
     def judged(self) -> Iterator[tuple[HttpRequest, Answer, Verdict]]:
         """Yield each declared request that was answered, with its answer and what that says, in declared order."""
@@ -120,33 +146,61 @@ def _calls(check: Check, now: datetime, late: float) -> Iterator[Call]:
         )
 
 
+def commands_of(checks: Sequence[Check]) -> list[CheckJob]:
+    """Return every check command of the round's deep probes."""
+    return [CheckJob(check, command) for check in checks for command in check.declared.commands]
+
+
+@dataclass(frozen=True)
+class CheckJob:
+    """A check command that a deep probe is to run, and for whom."""
+
+    check: Check
+    command: CheckCommand
+
+    def run(self) -> CheckRun:
+        """Run it beside its service; a runtime that cannot has learned nothing."""
+        assert self.check.due.deep is not None  # noqa: S101 - only deep probes declare anything
+        spec = self.check.due.deep.spec()
+        try:
+            return providers.reader(spec).check(spec, self.command)
+        except TargetError as error:
+            return CheckRun(ran=False, why=str(error))
+
+
+Heard = tuple[Call, Answer] | tuple[CheckJob, CheckRun]
+
+
 class Asking:
-    """Runs the prober in a thread of its own and hands over its answers.
+    """Runs the prober and the check commands in threads of their own and hands over what they say.
 
     Writing to the database may wait for a lock. In the network's thread that wait would let healthy answers lie until
     their time limit had passed, and services would be called down for our own slowness.
     """
 
-    def __init__(self, prober: Prober, calls: Sequence[Call]) -> None:
+    def __init__(
+        self, prober: Prober, calls: Sequence[Call], jobs: Sequence[CheckJob] = ()
+    ) -> None:
         self._prober = prober
         self._calls = calls
-        self._answers: queue.SimpleQueue[tuple[Call, Answer] | None] = queue.SimpleQueue()
+        self._jobs = jobs
+        self._answers: queue.SimpleQueue[Heard | None] = queue.SimpleQueue()
 
-    def batches(self, *, longest: float) -> Iterator[list[tuple[Call, Answer]]]:
+    def batches(self, *, longest: float) -> Iterator[list[Heard]]:
         """Yield what has come, all of it at once; an empty list whenever `longest` seconds passed without any.
 
         Raises what the prober raised, which by its contract is a defect and never a target's fault.
         """
         with ThreadPoolExecutor(1, thread_name_prefix="probe-round") as pool:
             running = pool.submit(self._ask)
-            batch: list[tuple[Call, Answer] | None] = []
+            batch: list[Heard | None] = []
             while not (batch and batch[-1] is None):
                 batch = self._next(longest)
                 yield [item for item in batch if item is not None]
             running.result()
 
-    def _next(self, longest: float) -> list[tuple[Call, Answer] | None]:
-        batch: list[tuple[Call, Answer] | None] = []
+    def _next(self, longest: float) -> list[Heard | None]:
+        batch: list[Heard | None] = []
         with contextlib.suppress(queue.Empty):
             batch.append(self._answers.get(timeout=longest))
             while len(batch) < MOST_IN_BATCH:
@@ -154,7 +208,20 @@ class Asking:
         return batch
 
     def _ask(self) -> None:
+        with ThreadPoolExecutor(COMMANDS_AT_ONCE, thread_name_prefix="check") as pool:
+            try:
+                for job in self._jobs:
+                    pool.submit(self._run, job)
+                self._prober.ask(
+                    self._calls, lambda call, answer: self._answers.put((call, answer))
+                )
+            finally:
+                pool.shutdown(wait=True)
+                self._answers.put(None)
+
+    def _run(self, job: CheckJob) -> None:
+        run = CheckRun(ran=False, why="it could not be run")
         try:
-            self._prober.ask(self._calls, lambda call, answer: self._answers.put((call, answer)))
-        finally:
-            self._answers.put(None)
+            run = job.run()
+        finally:  # a check that is never answered for would leave its probe open
+            self._answers.put((job, run))

@@ -13,6 +13,7 @@ from agentops_site.integrations.blaxel_service import in_words, machine_of, note
 from agentops_site.integrations.blaxel_trials import BlaxelSandbox
 from agentops_site.integrations.breaker import VendorError
 from agentops_site.integrations.local_tree import is_editable
+from monitoring.check_commands import CheckCommand, CheckRun
 from monitoring.ports import Call, TargetError
 from monitoring.values import Answer, HttpRequest, ProcessState, ServiceSpec, Tree
 
@@ -71,6 +72,10 @@ class BlaxelRuntime:
         return blaxel_http.ask(
             Call(key=spec.id, base_url=spec.base_url, request=request, timeout=timeout)
         )
+
+    def check(self, spec: ServiceSpec, command: CheckCommand) -> CheckRun:
+        """Learn nothing: at Blaxel a check would run with the rights of the service, without a wall around it."""
+        return CheckRun(ran=False, why="check commands are not run at Blaxel")
 
     def stack(self, spec: ServiceSpec) -> str:
         """Return the stacks of all threads by py-spy in the sandbox, or why they cannot be had."""

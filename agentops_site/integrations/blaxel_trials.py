@@ -17,6 +17,7 @@ from agentops_site.integrations.blaxel_machine import HOME, Machine
 from agentops_site.integrations.breaker import VendorError
 from incidents.ports import Box, SandboxError
 from incidents.values import BoxPlan, BoxUsage, StartUp
+from monitoring.check_commands import CheckRun
 from monitoring.globs import matches, safe_relative
 from monitoring.ports import Call, TargetError
 from monitoring.values import Answer, HttpRequest
@@ -160,6 +161,10 @@ class BlaxelBox:
             return Answer(failure="unreachable")
         base = f"{blaxel_http.SCHEME}{self._machine.name}:{self._port}"
         return blaxel_http.ask(Call(key=0, base_url=base, request=request, timeout=timeout))
+
+    def check(self, words: tuple[str, ...], seconds: float) -> CheckRun:
+        """Learn nothing: nothing at Blaxel ends a command with its children at a limit and says how it went."""
+        return CheckRun(ran=False, why="check commands are not run at Blaxel")
 
     def close(self) -> BoxUsage:
         """End everything that the box started, remove its files, and return what it used."""

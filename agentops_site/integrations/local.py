@@ -13,8 +13,9 @@ from signal import SIGKILL
 
 from django.conf import settings
 
-from agentops_site.integrations import local_process, local_tree, local_writes
+from agentops_site.integrations import local_check, local_process, local_tree, local_writes
 from agentops_site.integrations.http_probe import CurlProber
+from monitoring.check_commands import CheckCommand, CheckRun
 from monitoring.keeper import state as kept
 from monitoring.keeper.client import KeeperClient, KeeperError
 from monitoring.keeper.identity import is_same
@@ -86,6 +87,20 @@ class LocalRuntime:
         if state.phase != kept.RUNNING or state.pid is None:
             return f"No stacks: the process is {state.phase}."
         return local_process.stacks(state.pid)
+
+    def check(self, spec: ServiceSpec, command: CheckCommand) -> CheckRun:
+        """Run a check command (see `local_check`); what it says counts only if one process ran all the while."""
+        before = self.process(spec)
+        if before.phase != kept.RUNNING:
+            return CheckRun(ran=False, why=f"the process is {before.phase}")
+        ran, after = local_check.run_check(spec, command), self.process(spec)
+        if (before.pid, before.generation, before.phase) != (
+            after.pid,
+            after.generation,
+            after.phase,
+        ):
+            return CheckRun(ran=False, why="the process was restarted or ended meanwhile")
+        return ran
 
     def write(self, spec: ServiceSpec, files: Mapping[str, bytes | None]) -> None:
         """Write all files or none (see `local_writes.write_files`)."""

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from django.conf import settings
 
-from agentops_site.integrations.isolation import folders
+from agentops_site.integrations.isolation import folders, landlock
 from agentops_site.integrations.isolation.data_copy import CopyError, Data, copy
 from agentops_site.integrations.isolation.http_over import Bounds, exchange, failure_of
 from agentops_site.integrations.isolation.levels import Level
-from agentops_site.integrations.isolation.preparation import free_port, launch_of, marks, write_tree
+from agentops_site.integrations.isolation.preparation import (
+    free_port,
+    launch_of,
+    marks,
+    words_in,
+    write_tree,
+)
 from agentops_site.integrations.isolation.probe import best_level
 from agentops_site.integrations.isolation.process import (
     Exit,
@@ -23,12 +30,15 @@ from agentops_site.integrations.isolation.process import (
 from agentops_site.integrations.isolation.relocate import StillLive
 from incidents.ports import Box, SandboxError
 from incidents.values import BoxPlan, BoxUsage, StartUp
+from monitoring.check_commands import CheckRun
 from monitoring.globs import matches
 from monitoring.values import Answer, HttpRequest, storable
 
 _POLL_SECONDS = 0.01
 _LOG_TAIL_BYTES = 16_000
 _HUNG = "hung"
+_CONNECTS = 4
+"""From this Landlock version on, a box may reach its own port from inside; before, no connection is let out."""
 
 
 class LocalSandbox:
@@ -62,7 +72,7 @@ class LocalSandbox:
             raise
 
     def _copy_data(self, plan: BoxPlan, work: Path) -> str:
-        if not plan.data_from or not plan.data_globs:
+        if not plan.data_from:
             return ""
         data = Data(
             source=Path(plan.data_from),
@@ -70,7 +80,12 @@ class LocalSandbox:
             max_bytes=self.max_data_bytes,
             leave_out=frozenset(plan.tree),
         )
-        return copy(data, work)
+        digest = copy(data, work)
+        if (
+            plan.helpers
+        ):  # no data: they neither count for the digest nor stand for a data directory
+            copy(replace(data, globs=plan.helpers), work)
+        return digest
 
 
 class LocalBox:
@@ -130,6 +145,27 @@ class LocalBox:
             return Answer(failure=failure_of(error), elapsed_ms=(time.monotonic() - begun) * 1000)
         left = max(timeout - (time.monotonic() - begun), 0.001)
         return exchange(connection, request, Bounds(timeout=left, host=f"127.0.0.1:{self.port}"))
+
+    def check(self, words: tuple[str, ...], seconds: float) -> CheckRun:
+        """Run a check command in the copy, behind the same walls; never raises for the copy's fault."""
+        if self._process is None:
+            return CheckRun(ran=False, why="the copy does not run")
+        if (
+            self._level is Level.LANDLOCK
+            and landlock.abi() < _CONNECTS
+            and "{port}" in " ".join(words)
+        ):
+            return CheckRun(ran=False, why="on this machine nothing in a box may reach its port")
+        try:
+            command = words_in(self.plan, words, self._folder, self.port)
+        except StillLive as error:
+            return CheckRun(ran=False, why=str(error))
+        begun = time.monotonic()
+        ran = self._process.run(command, seconds)
+        if ran is None:
+            return CheckRun(ran=False, why="the copy was lost while its check ran")
+        took = round(time.monotonic() - begun, 3)
+        return CheckRun(ran=True, exit_code=ran[0], output=storable(ran[1]), seconds=took)
 
     def close(self) -> BoxUsage:
         """End everything that the box started, remove its files, and return what it used."""

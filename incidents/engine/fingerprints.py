@@ -8,6 +8,7 @@ import re
 from incidents.engine.culprits import is_library
 from incidents.engine.tracebacks import Frame, Trace, parse, root
 from incidents.values import Failure, digest_of
+from monitoring.check_commands import METHOD
 from monitoring.values import Symptom
 
 _VOLATILE = (
@@ -79,6 +80,8 @@ def _basis(failure: Failure) -> tuple[str, ...]:
             place = "" if named else route(failure.path)
             return (family, failure.error_type, str(failure.status or ""), place)
         case Symptom.BAD_CONFIG | Symptom.RESOURCES:
+            return (family, failure.error_type)
+        case Symptom.WRONG_ANSWER if failure.method == METHOD:  # its output is anybody's words
             return (family, failure.error_type)
         case _:
             return (

@@ -256,7 +256,7 @@ def _effect(pack: EvidencePack, draft: FixDraft) -> str:
             pack.environment,
             pack.last_good_environment,
         )
-        check_paths(change.writes, pack.editable_globs)
+        check_paths(change.writes, pack.editable_globs, pack.protected)
     except PatchError:
         return ""
     writes = {path: None if data is None else data.hex() for path, data in change.writes.items()}

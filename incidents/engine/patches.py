@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -49,13 +49,17 @@ def inside(path: str, globs: Iterable[str]) -> bool:
     return safe_relative(path) and matches(path, globs)
 
 
-def check_paths(paths: Iterable[str], globs: Iterable[str]) -> None:
-    """Raise `PatchError` that names the first path which may not be written."""
+def check_paths(
+    paths: Iterable[str], globs: Iterable[str], protected: Collection[str] = ()
+) -> None:
+    """Raise `PatchError` that names the first path which may not be written; `protected` ones never may."""
     patterns = tuple(globs)
     for path in paths:
         _refuse_unsafe(path)
         if not matches(path, patterns):
             raise PatchError(f"{path} is not one of the service's editable files.")
+        if path in protected:
+            raise PatchError(f"{path} belongs to a check command, which proves fixes.")
 
 
 def apply(

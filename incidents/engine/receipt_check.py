@@ -92,6 +92,13 @@ def _traits_lower(receipt: Mapping[str, Any]) -> Iterator[str]:
         yield "what lowers autonomy is not what its traits say"
 
 
+def _checks_not_run_lower(receipt: Mapping[str, Any]) -> Iterator[str]:
+    lowering = " ".join(map(str, receipt.get("lowers", [])))
+    for rule in receipt.get("invariants", []):
+        if rule["verdict"] == "not run" and repr(rule["name"]) not in lowering:
+            yield f"the check {rule['name']} was not run, and nothing is lowered by that"
+
+
 def _minimal_is_proved(receipt: Mapping[str, Any]) -> Iterator[str]:
     minimal = receipt.get("minimal")
     if not minimal or not minimal["proved"]:
@@ -111,5 +118,6 @@ _RULES: tuple[Callable[[Mapping[str, Any]], Iterator[str]], ...] = (
     _follows_from_requests,
     _lines_follow,
     _traits_lower,
+    _checks_not_run_lower,
     _minimal_is_proved,
 )

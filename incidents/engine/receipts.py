@@ -8,11 +8,12 @@ from statistics import median
 from typing import Any, Protocol
 
 from incidents.engine import traits
-from incidents.engine.checked_rules import Rule, checked
+from incidents.engine.checked_rules import CommandRule, Rule, checked, checked_by_command
 from incidents.engine.growth import STILL_GROWS, Growth, compared
 from incidents.engine.receipt_check import check
 from incidents.engine.verdicts import DIFFERS, HEALTH, OK, Answers, Line, fails, line_of
 from incidents.values import BoxUsage, Exchange, StartUp
+from monitoring.check_commands import CheckCommand, CheckRun
 from monitoring.invariants import Invariant
 from monitoring.values import Answer
 
@@ -32,17 +33,19 @@ class CopyRun(Protocol):
     def usage(self) -> BoxUsage: ...
     @property
     def isolation(self) -> str: ...
+    @property
+    def checks(self) -> tuple[CheckRun, ...]: ...
 
 
 class ScriptOfRequests(Protocol):
-    """The failing and the good requests, replayed in this order, and what their answers have to keep."""
+    """The failing and the good requests in replay order, and what their answers have to keep."""
 
     @property
-    def failing(self) -> tuple[Exchange, ...]: ...
-    @property
-    def good(self) -> tuple[Exchange, ...]: ...
+    def exchanges(self) -> tuple[Exchange, ...]: ...
     @property
     def invariants(self) -> tuple[Invariant, ...]: ...
+    @property
+    def commands(self) -> tuple[CheckCommand, ...]: ...
     @property
     def slow_ms(self) -> float: ...
     @property
@@ -89,13 +92,18 @@ def judge(
 ) -> Receipt:
     """Return the receipt: passed when the copy with the fix started, every failing request passes, every good one is
     answered as last known good answers it or as before the fix, and no declared invariant is broken that could hold."""
-    exchanges = (*script.failing, *script.good)
     lines = [
         line_of(exchange, _answers(n, fixed, without, references), script.slow_ms)
-        for n, exchange in enumerate(exchanges)
+        for n, exchange in enumerate(script.exchanges)
     ]
-    rules = checked(script.invariants, lines)
-    found = traits.of_copies(script.setup, fixed, references, lines)
+    commands = checked_by_command(
+        script.commands,
+        without.checks,
+        fixed.checks,
+        references[0].checks if references else None,
+    )
+    rules: list[Rule | CommandRule] = [*checked(script.invariants, lines), *commands]
+    found = traits.of_copies(script.setup, fixed, references, lines) + _not_run(commands)
     right = references[0].usage if references else None
     growth = compared(script.grows, without.usage, fixed.usage, right)
     reason = _reason(fixed, lines, rules) or _still_grows(growth)
@@ -103,7 +111,8 @@ def judge(
     return Receipt(
         passed=None if no_trial else not reason,
         applied=fixed.startup.answered,
-        reproduced=growth.reproduced if growth else _reproduced(script, lines, without),
+        reproduced=any(map(_was_broken, commands))
+        or (growth.reproduced if growth else _reproduced(script, lines, without)),
         reason=no_trial or reason,
         isolation=fixed.isolation,
         body={
@@ -120,6 +129,23 @@ def judge(
             "lowers": [one.words for one in found if one.lowers],
         },
     )
+
+
+def _was_broken(rule: CommandRule) -> bool:
+    """Say whether a check failed in the copy without the fix, and not in last known good."""
+    return bool(rule.before) and not rule.last_good
+
+
+def _not_run(commands: Sequence[CommandRule]) -> list[traits.Trait]:
+    """Return that a check command proved nothing: then a person has to look, since nobody else did."""
+    return [
+        traits.Trait(
+            name="check_not_run",
+            words=f"the check {rule.command.name!r} could not be run: {rule.not_run}",
+        )
+        for rule in commands
+        if rule.not_run
+    ]
 
 
 def _answers(
@@ -177,7 +203,7 @@ def _still_grows(growth: Growth | None) -> str:
     return growth.words() if growth and growth.verdict == STILL_GROWS else ""
 
 
-def _reason(fixed: CopyRun, lines: Sequence[Line], rules: Sequence[Rule]) -> str:
+def _reason(fixed: CopyRun, lines: Sequence[Line], rules: Sequence[Rule | CommandRule]) -> str:
     """Return what speaks against the fix first, "" when it is proved."""
     if not fixed.startup.answered:
         return f"the copy with the fix did not start: {traits.last_line(fixed.startup.log_tail)}"

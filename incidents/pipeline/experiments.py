@@ -118,8 +118,9 @@ class _Search:
             ran, receipt = room.start(version).result(), room.judge(version)
         except SandboxError:
             return frozenset()
-        exchanges = (*room.script.failing, *room.script.good)
-        seen = failures_of(exchanges, ran, receipt.body["requests"], room.script.slow_ms)
+        seen = failures_of(
+            room.script.exchanges, ran, receipt.body["requests"], room.script.slow_ms
+        )
         pack = replace(room.pack, current=version.tree, environment=version.environment)
         left = {piece.id for piece in self.pieces} - chosen
         return suspects_of(pack, seen, ran.log_tail, left)

@@ -28,7 +28,7 @@ def build_fix(
     change = patches.apply(
         draft.actions, pack.current, pack.last_good, pack.environment, pack.last_good_environment
     )
-    patches.check_paths(change.writes, pack.editable_globs)
+    patches.check_paths(change.writes, pack.editable_globs, pack.protected)
     actions = actions_to_json(draft.actions)
     writes = _kept_writes(pack, change)
     return Fix(

@@ -13,12 +13,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from incidents.engine import receipts
-from incidents.engine.growth import ROUNDS
 from incidents.engine.receipts import Receipt
 from incidents.models import Fix, Incident
 from incidents.pipeline.fixes import base_digest, written_bytes
 from incidents.pipeline.packs import pack_of
-from incidents.pipeline.proving import Copy, Script, Version, run_copy, script_of
+from incidents.pipeline.proving import Copy, Version, run_copy
+from incidents.pipeline.scripts import Script, script_of
 from incidents.pipeline.tools import Tools
 from incidents.ports import SandboxError
 from incidents.values import EvidencePack
@@ -52,10 +52,7 @@ class Laboratory:
         return self._copies[key]
 
     def _begin(self, version: Version) -> Future[Copy]:
-        requests, rounds = self.script.requests, ROUNDS if self.script.grows else 0
-        return self._pool.submit(
-            run_copy, self._incident, self._tools, version, requests, rounds=rounds
-        )
+        return self._pool.submit(run_copy, self._incident, self._tools, version, self.script.asked)
 
     def without(self) -> Future[Copy]:
         """Return the run of the service as it is: is the failure seen in a copy, too?"""

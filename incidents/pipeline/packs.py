@@ -16,6 +16,7 @@ from incidents.values import (
     Failure,
     Wishes,
 )
+from monitoring.declared import check_files
 from monitoring.models import Blob
 from monitoring.values import Answer, HttpRequest, ProcessState
 
@@ -43,6 +44,7 @@ def pack_of(incident: Incident) -> EvidencePack:
         environment=row.environment,
         last_good_environment=row.last_good_environment,
         editable_globs=tuple(service.editable_globs),
+        protected=check_files(service),
         failing=tuple(exchange_from(raw) for raw in row.failing),
         good=tuple(exchange_from(raw) for raw in row.good),
         similar=tuple(row.pack["similar"]),
@@ -76,6 +78,7 @@ def exchange_from(raw: Mapping[str, Any]) -> Exchange:
         expected=None if expected is None else Answer(**_decoded(expected)),
         good=raw.get("good", True),
         source=raw.get("source", ""),
+        order=raw.get("order"),
     )
 
 

@@ -8,7 +8,7 @@ The words are no receipt either; the trial step tries the chosen fix again.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,7 +16,8 @@ from functools import cached_property
 from incidents.engine import patches, receipts, tracebacks
 from incidents.engine.reviewer import BuiltInReviewer
 from incidents.models import Incident
-from incidents.pipeline.proving import Copy, Script, Version, run_copy, script_of
+from incidents.pipeline.proving import Asked, Copy, Version, run_copy
+from incidents.pipeline.scripts import Script, script_of
 from incidents.pipeline.tools import Tools
 from incidents.ports import SandboxError
 from incidents.values import Action, EvidencePack, ProposedChange, Workbench
@@ -38,7 +39,9 @@ class _Bench:
 
     def ask(self, request: HttpRequest) -> Answer:
         try:
-            return self._run("ask", self.pack.current, self.pack.environment, (request,)).answers[0]
+            return self._run(
+                "ask", self.pack.current, self.pack.environment, Asked(requests=(request,))
+            ).answers[0]
         except SandboxError as error:
             return Answer(failure=f"no copy can be had: {error}")
 
@@ -85,7 +88,7 @@ class _Bench:
         change = patches.apply(
             actions, pack.current, pack.last_good, pack.environment, pack.last_good_environment
         )
-        patches.check_paths(change.writes, pack.editable_globs)
+        patches.check_paths(change.writes, pack.editable_globs, pack.protected)
         merged = {**pack.current, **change.writes}
         tree = {path: data for path, data in merged.items() if data is not None}
         return tree, dict(pack.environment if change.environment is None else change.environment)
@@ -97,14 +100,14 @@ class _Bench:
     def _side_by_side(self, tree: Tree, environment: Mapping[str, str]) -> tuple[Copy, list[Copy]]:
         """Return the copy with the fix, and the shared ones, which are run once: as it is, and last known good twice
         (what differs between these two is noise). A model waits for this, and an incident for the model."""
-        requests, pack = self._script.requests, self.pack
+        asked, pack = self._script.asked, self.pack
         versions = {} if self._shared else {"as-is": (pack.current, pack.environment)}
         if not self._shared and pack.last_good is not None:
             good = (pack.last_good, pack.last_good_environment or pack.environment)
             versions |= {"good-a": good, "good-b": good}
         with ThreadPoolExecutor(max_workers=4) as pool:
-            fixed = pool.submit(self._run, "attempt", tree, environment, requests)
-            runs = [pool.submit(self._run, name, *of, requests) for name, of in versions.items()]
+            fixed = pool.submit(self._run, "attempt", tree, environment, asked)
+            runs = [pool.submit(self._run, name, *of, asked) for name, of in versions.items()]
             self._shared = self._shared or [run.result() for run in runs]
             return fixed.result(), self._shared
 
@@ -113,10 +116,10 @@ class _Bench:
         name: str,
         tree: Tree,
         environment: Mapping[str, str],
-        requests: Sequence[HttpRequest],
+        asked: Asked,
     ) -> Copy:
         version = Version(name=name, tree=tree, environment=environment)
-        return run_copy(self.incident, self.tools, version, requests)
+        return run_copy(self.incident, self.tools, version, asked)
 
 
 def _why_not(fixed: Copy, receipt: receipts.Receipt, tree: Tree) -> str:

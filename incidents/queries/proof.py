@@ -27,6 +27,11 @@ VERDICTS = {
     "still fails": ("still fails", "danger"),
     "not judged": ("cannot be judged", "warn"),
 }
+RULES = {
+    "broken": "broken: ",
+    "broken by the data": "broken by the data, with and without the fix: ",
+    "not run": "not checked: ",
+}
 KINDS = {
     Decision.Kind.AUTO: "Goes live without a person",
     Decision.Kind.ASK: "People decide",
@@ -89,6 +94,10 @@ def _facts(body: dict[str, Any]) -> list[tuple[str, str]]:
         facts.append(("Memory at most", f"{usage['peak_memory_bytes'] / 1e6:.0f} MB"))
     if usage.get("written_outside_data"):
         facts.append(("Wrote outside its data", ", ".join(usage["written_outside_data"])))
+    for rule in body.get("invariants") or []:
+        said = rule["after"] if rule["verdict"] != "holds" else "holds"
+        facts.append((f"Rule: {rule['name']}", f"{RULES.get(rule['verdict'], '')}{said}"))
+    facts += [("Proves less", words) for words in body.get("lowers") or []]
     return facts
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 
+from monitoring.check_commands import CheckCommand, CheckRun
 from monitoring.globs import matches, safe_relative
 from monitoring.ports import TargetError
 from monitoring.values import Answer, HttpRequest, ProcessState, ServiceSpec, Tree
@@ -53,6 +54,10 @@ class FakeRuntime:
         if answer.elapsed_ms > timeout * 1000:
             return Answer(failure="timeout", elapsed_ms=timeout * 1000)
         return answer
+
+    def check(self, spec: ServiceSpec, command: CheckCommand) -> CheckRun:
+        self._note("check", spec)
+        return CheckRun(ran=False, why="the fake runs nothing")
 
     def stack(self, spec: ServiceSpec) -> str:
         self._note("stack", spec)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from incidents.ports import Box, SandboxError
 from incidents.values import BoxPlan, BoxUsage, StartUp
+from monitoring.check_commands import CheckRun
 from monitoring.values import Answer, HttpRequest, Tree
 
 Responder = Callable[[Tree, HttpRequest], Answer]
@@ -69,6 +70,10 @@ class FakeBox:
         if answer.elapsed_ms > timeout * 1000:
             return Answer(failure="timeout", elapsed_ms=timeout * 1000)
         return answer
+
+    def check(self, words: tuple[str, ...], seconds: float) -> CheckRun:
+        """Run nothing."""
+        return CheckRun(ran=False, why="the fake runs nothing")
 
     def close(self) -> BoxUsage:
         """Stop answering."""

@@ -88,6 +88,38 @@ class TestLocalContract(SandboxContract):
             answer = box.ask(HttpRequest(path="/", headers={"X": "a\r\nEvil: b"}), 5)
             assert answer.failure == "malformed"
 
+    def test_a_check_command_runs_behind_the_same_walls(self, tmp_path: Path) -> None:
+        code = (
+            "import sys, urllib.request, os; open('note', 'w').write('x');"
+            "print(urllib.request.urlopen(f'http://127.0.0.1:{sys.argv[1]}/x').read());"
+            "print(sorted(os.environ)); sys.exit(3)"
+        )
+        with self.started() as box:
+            ran = box.check(("python3", "-c", code, "{port}"), 5)
+            assert (ran.ran, ran.exit_code) == (True, 3), ran
+            assert "b'here'" in ran.output
+            assert "DJANGO_SETTINGS_MODULE" not in ran.output
+            assert box.ask(HttpRequest(path="/x"), 5).status == 200
+            if self.level is not Level.RLIMITS:
+                outside = tmp_path / "outside"
+                ran = box.check(("python3", "-c", f"open({str(outside)!r}, 'w')"), 5)
+                assert ran.exit_code == 1
+                assert not outside.exists()
+
+    def test_a_check_command_without_end_is_ended_and_its_output_bounded(self) -> None:
+        code = "import os; os.fork()\nwhile True: print('x' * 1000, flush=True)"
+        with self.started() as box:
+            ran = box.check(("python3", "-c", code), 0.5)
+            assert (ran.ran, ran.exit_code) == (True, None)
+            assert 0 < len(ran.output) <= 2000
+            assert ran.seconds < 4
+            assert box.check(("python3", "-c", "print(1)"), 5).exit_code == 0
+            assert box.check(("no-such-program",), 5).exit_code == 127
+
+    def test_before_the_start_no_check_is_run(self) -> None:
+        with self.opened() as box:
+            assert box.check(("python3", "-c", ""), 5).ran is False
+
 
 def _respond(tree: Tree, request: HttpRequest) -> Answer:
     if request.path == "/fail":

@@ -78,6 +78,19 @@ def test_the_ring_freezes_into_a_failing_and_a_good_set_in_order(shop: Service) 
     assert failing[0]["good"] is False
 
 
+def test_both_sets_together_keep_the_recorded_order_and_equal_writes_their_number(
+    shop: Service,
+) -> None:
+    for path, answer in (("/a", HEALTHY), ("/b", BROKEN), ("/c", HEALTHY), ("/d", BROKEN)):
+        keep(shop, path, answer)
+    for number in range(5):
+        keep(shop, "/w", HEALTHY if number < 4 else BROKEN, method="POST", body=b"same")
+    failing, good = frozen(shop)
+    together = sorted([*failing, *good], key=lambda entry: entry["order"])
+    assert paths(together) == ["/a", "/b", "/c", "/d", "/w", "/w", "/w", "/w"]
+    assert [entry["good"] for entry in together][-4:] == [True, True, True, False]
+
+
 def test_bodies_survive_as_bytes(shop: Service) -> None:
     raw = bytes(range(256))
     keep(shop, method="POST", body=raw, answer=Answer(status=200, body=raw))

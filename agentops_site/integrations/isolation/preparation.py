@@ -39,15 +39,9 @@ def write_tree(plan: BoxPlan, work: Path) -> None:
 def launch_of(plan: BoxPlan, folder: Folder, port: int) -> Launch:
     """Return the start of a plan in its folder, with nothing left that points at the live service; raise StillLive."""
     live = Path(plan.data_from) if plan.data_from else folder.work
-    command = tuple(
-        relocate(part.replace("{port}", str(port)), live, folder.work) for part in plan.command
-    )
-    for part in command[1:]:
-        if plan.data_from and leads_into(part, live, folder.work):
-            raise StillLive(f"the start command points into the live service: {part!r}")
     runtime = Path(plan.runtime_directory) if plan.runtime_directory else None
     return Launch(
-        command=(_program(command[0], runtime), *command[1:]),
+        command=words_in(plan, plan.command, folder, port),
         workdir=folder.work,
         scratch=folder.scratch,
         log=folder.log,
@@ -62,6 +56,19 @@ def launch_of(plan: BoxPlan, folder: Folder, port: int) -> Launch:
         ),
         readable=(runtime,) if runtime else (),
     )
+
+
+def words_in(plan: BoxPlan, words: tuple[str, ...], folder: Folder, port: int) -> tuple[str, ...]:
+    """Return a command as it runs in the folder's copy; raise StillLive where it points at the live service."""
+    live = Path(plan.data_from) if plan.data_from else folder.work
+    command = tuple(
+        relocate(part.replace("{port}", str(port)), live, folder.work) for part in words
+    )
+    for part in command[1:]:
+        if plan.data_from and leads_into(part, live, folder.work):
+            raise StillLive(f"a command points into the live service: {part!r}")
+    runtime = Path(plan.runtime_directory) if plan.runtime_directory else None
+    return (_program(command[0], runtime), *command[1:])
 
 
 def _program(name: str, runtime: Path | None) -> str:

@@ -92,6 +92,16 @@ class Process:
                     counts.append(child.num_fds())
         return max(counts, default=None)
 
+    def run(self, command: tuple[str, ...], seconds: float) -> tuple[int | None, str] | None:
+        """Run another command in the box; return its exit code (None: ended at the limit) and last words, or None
+        when the box is lost."""
+        with self._lock:
+            if self._usage:
+                return None
+            message = {"do": "run", "command": command, "seconds": seconds}
+            reply = self._ask(message, seconds + 2.0)
+        return (reply.get("exit_code"), str(reply["output"])) if "output" in reply else None
+
     def end(self) -> Usage:
         """Kill everything in the box, wait until it is gone and return what it used; harmless when repeated."""
         with self._lock:

@@ -23,6 +23,7 @@ from typing import Any
 from . import confine  # noqa: TID252 - this folder is mounted alone, see confine.py
 
 _TICK = 0.2
+_MOST_OUTPUT = 2000
 
 
 class Warden:
@@ -34,6 +35,7 @@ class Warden:
         self.deadline = time.monotonic() + plan["limits"]["wall_seconds"]
         self.parent = os.getppid()
         self.exit: dict[str, Any] = {"running": True, "timed_out": False}
+        self.plan = plan
         self.pid = _spawn(plan, control)
         self._say(self.exit)  # so that the worker knows that the box stands
 
@@ -59,6 +61,9 @@ class Warden:
         if message["do"] == "connect":
             self._connect(message["timeout"])
             return True
+        if message["do"] == "run":
+            self._say(self._run(message["command"], message["seconds"]))
+            return True
         if message["do"] == "end":
             self.end()
             self._say(self.exit | _usage())
@@ -76,6 +81,34 @@ class Warden:
             self._say({"failure": "timeout"} | self.exit)
         except OSError:
             self._say({"failure": "unreachable"} | self.exit)
+
+    def _run(self, command: list[str], seconds: float) -> dict[str, Any]:
+        """Run a second command behind the same walls, end its group, and return how it ended and its last words."""
+        reading, writing = os.pipe()
+        pid = _spawn(self.plan | {"command": command}, self.control, writing)
+        os.close(writing)
+        limit, output = time.monotonic() + seconds, b""
+        poller = select.poll()
+        poller.register(reading, select.POLLIN)
+        poller.register(self.control, select.POLLHUP)
+        status: int | None = None
+        while status is None and time.monotonic() < limit:
+            ready = dict(poller.poll(20))
+            if self.control.fileno() in ready:  # the worker is gone
+                break
+            status = _ended(pid)
+            if reading in ready:
+                output = (output + os.read(reading, 65536))[-_MOST_OUTPUT:]
+        while select.select([reading], [], [], 0)[0] and (part := os.read(reading, 65536)):
+            output = (output + part)[-_MOST_OUTPUT:]
+            if time.monotonic() > limit:
+                break
+        os.close(reading)
+        _signal(-pid, signal.SIGKILL)
+        if status is None:
+            os.waitpid(pid, 0)
+        code = None if status is None else os.waitstatus_to_exitcode(status)
+        return {"exit_code": code, "output": output.decode("utf-8", "replace")}
 
     def _say(self, message: dict[str, Any]) -> None:
         with suppress(
@@ -171,12 +204,20 @@ def _read_line(control: socket.socket) -> bytes:
     return data
 
 
-def _spawn(plan: dict[str, Any], control: socket.socket) -> int:
+def _ended(pid: int) -> int | None:
+    seen, status = os.waitpid(pid, os.WNOHANG)
+    return status if seen else None
+
+
+def _spawn(plan: dict[str, Any], control: socket.socket, output: int | None = None) -> int:
     pid = os.fork()
     if pid:
         return pid
     try:
         control.close()
+        if output is not None:
+            os.dup2(output, 1)
+            os.dup2(output, 2)
         for number in (
             signal.SIGPIPE,
             signal.SIGXFSZ,

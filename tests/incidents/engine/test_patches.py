@@ -226,6 +226,8 @@ def test_only_editable_paths_pass() -> None:
         check_paths(["a.py", "data.db"], ["*.py"])
     with pytest.raises(PatchError, match="not a path inside"):
         check_paths(["a/../../x.py"], ["**"])
+    with pytest.raises(PatchError, match=r"check\.py belongs to a check command"):
+        check_paths(["a.py", "check.py"], ["*.py"], ["check.py"])
     assert inside("a.py", ["*.py"])
     assert not inside("../a.py", ["**"])
 

@@ -12,6 +12,7 @@ import pytest
 from incidents.engine import receipts
 from incidents.engine.traits import Setup
 from incidents.values import BoxUsage, Exchange, StartUp
+from monitoring.check_commands import CheckCommand, CheckRun, check_command
 from monitoring.invariants import Invariant, check_invariant
 from monitoring.values import Answer, HttpRequest
 
@@ -35,15 +36,17 @@ class Ran:
     startup: StartUp = UP
     usage: BoxUsage = USED
     isolation: str = "fake"
+    checks: tuple[CheckRun, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Script:
-    failing: tuple[Exchange, ...] = (
+    exchanges: tuple[Exchange, ...] = (
         Exchange(request=HttpRequest(path="/items"), good=False, source="observed"),
+        Exchange(request=HttpRequest(path="/config")),
     )
-    good: tuple[Exchange, ...] = (Exchange(request=HttpRequest(path="/config")),)
     invariants: tuple[Invariant, ...] = ()
+    commands: tuple[CheckCommand, ...] = ()
     slow_ms: float = 1500.0
     setup: Setup = field(default_factory=Setup)
     grows: str = ""
@@ -98,6 +101,51 @@ def test_without_a_last_known_good_a_rule_of_the_service_refuses_a_wrong_200() -
     assert "stock: $.items[0].stock is -1" in receipt.reason
     assert receipt.body["invariants"][0]["verdict"] == "broken"
     assert receipts.check(stored(receipt)) == []
+
+
+HOLDS, WRONG = (CheckRun(ran=True, exit_code=code, output=str(code)) for code in (0, 1))
+CHECKS = check_command({"name": "sums", "command": ["./sums.sh"]})
+
+
+def checked(after: CheckRun, *, before: CheckRun = WRONG, right: CheckRun = HOLDS) -> Any:
+    runs = [replace(ran, checks=(run,)) for ran, run in ((GOOD, after), (WITHOUT, before))]
+    right_run = replace(GOOD, checks=(right,))
+    return judged(runs[0], without=runs[1], good=(right_run,), commands=(CHECKS,))
+
+
+def test_a_check_command_that_fails_refuses_a_fix() -> None:
+    assert checked(HOLDS).passed is True
+    for before in (HOLDS, WRONG):
+        receipt = checked(WRONG, before=before)
+        assert receipt.passed is False
+        assert receipt.reason == "a rule of the service is broken: sums: exit code 1: 1"
+        assert receipts.check(stored(receipt)) == []
+    endless = CheckRun(ran=True, exit_code=None)
+    assert "no end within 5 s" in checked(endless).reason
+
+
+def test_a_check_that_fails_in_last_known_good_too_blames_the_data() -> None:
+    receipt = checked(WRONG, right=WRONG)
+    assert receipt.passed is True
+    assert receipt.body["invariants"][0]["verdict"] == "broken by the data"
+
+
+def test_a_check_that_was_not_run_does_not_pass_in_silence() -> None:
+    receipt = checked(CheckRun(ran=False, why="not at Blaxel"))
+    assert receipt.passed is True
+    assert receipt.body["invariants"][0]["verdict"] == "not run"
+    assert receipt.body["lowers"] == ["the check 'sums' could not be run: not at Blaxel"]
+    assert receipts.check(stored(receipt)) == []
+    silent = stored(receipt) | {"lowers": [], "traits": []}
+    assert receipts.check(silent) == ["the check sums was not run, and nothing is lowered by that"]
+
+
+def test_a_check_that_failed_without_the_fix_only_is_a_reproduced_failure() -> None:
+    fine = replace(WITHOUT, answers=GOOD.answers)
+    right = replace(GOOD, checks=(HOLDS,))
+    without = replace(fine, checks=(WRONG,))
+    receipt = judged(right, without=without, good=(right,), commands=(CHECKS,))
+    assert (receipt.passed, receipt.reproduced) == (True, True)
 
 
 def test_a_rule_that_the_data_break_in_last_known_good_too_does_not_refuse_a_fix() -> None:

@@ -20,6 +20,7 @@ from incidents.pipeline import packs
 from incidents.pipeline.tools import Tools
 from incidents.states import Status, Step
 from monitoring import recorder
+from monitoring.check_commands import CheckCommand, CheckRun
 from monitoring.models import Blob, RecordedExchange, Service, ServiceHealth, Snapshot
 from monitoring.values import Answer, HttpRequest, ProcessState, ServiceSpec
 from tests.fakes.runtime import FakeRuntime
@@ -44,6 +45,9 @@ class Runtime(FakeRuntime):
     stacks: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     during: list[str] = field(default_factory=list)
+
+    def check(self, spec: ServiceSpec, command: CheckCommand) -> CheckRun:
+        return CheckRun(ran=False, why="nothing can be run")
 
     def stack(self, spec: ServiceSpec) -> str:
         self.during.append(" ".join(self.asked))
