@@ -37,6 +37,7 @@ PARTS = (
     "agentops_site/integrations/isolation/__init__.py",
     "agentops_site/integrations/isolation/data_copy.py",
     "monitoring/__init__.py",
+    "monitoring/check_commands.py",
     "monitoring/globs.py",
     "monitoring/ports.py",
     "monitoring/values.py",
