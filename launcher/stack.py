@@ -32,7 +32,7 @@ def stack(layout: Layout, host: str, port: int) -> list[Process]:
     """
     python = str(layout.python)
     worker = (python, "-m", "celery", "-A", "celery_app", "worker", "--loglevel", "INFO",
-              "--without-gossip", "--without-mingle")  # fmt: skip
+              "--without-gossip", "--without-mingle", "--without-heartbeat")  # fmt: skip
     beat = (python, "-m", "celery", "-A", "celery_app", "beat", "--loglevel", "INFO",
             "--pidfile=", "--schedule", str(layout.run / "beat-schedule"))  # fmt: skip
     web = (python, "-m", "daphne", "-b", host, "-p", str(port), "agentops_site.asgi:application")
