@@ -25,8 +25,15 @@ if not IS_BEAT:
 
 
 @worker_init.connect
-def share_what_is_loaded(**_: Any) -> None:
-    """Keep the collector off what the parent loaded, or every forked child gets a copy of those pages."""
+def share_what_is_loaded(sender: str, **_: Any) -> None:
+    """Load in the parent what its children share, so that no incident waits for it after a child was made anew.
+
+    Keep the collector off it, or every forked child gets a copy of those pages.
+    """
+    if sender.startswith("agent@"):
+        from incidents import providers
+
+        providers.warm()
     gc.collect()
     gc.freeze()
 

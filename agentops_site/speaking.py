@@ -13,7 +13,6 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db.models import Q
-from django.urls import reverse
 from django.utils.module_loading import import_string
 
 from agentops_site import summaries
@@ -66,7 +65,7 @@ def _alert(incident: Incident) -> None:
             "title": incident.title[:200],
             "severity": incident.severity,
             "incident": incident,
-            "link": reverse("incidents:incident", args=[incident.pk]),
+            "link": incident.path,
             "script": script_of(incident),
         },
     )
@@ -151,4 +150,4 @@ def path_of(name: str) -> Path:
 
 def address(audio: str) -> str:
     """Return the address of audio for signed-in people, empty for none."""
-    return reverse("voice_audio", args=[audio]) if audio else ""
+    return f"/voice/audio/{audio}.mp3" if audio else ""

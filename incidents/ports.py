@@ -98,6 +98,9 @@ class Sandbox(Protocol):
 
     name: str
 
+    def prepare(self) -> None:
+        """Find out what need not be found out while an incident waits; raises nothing, and may do nothing."""
+
     def open(self, plan: BoxPlan) -> Box:
         """Prepare a copy as planned, not yet started; raise `SandboxError` when it is not possible."""
 

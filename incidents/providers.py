@@ -34,6 +34,14 @@ def sandbox(runtime: str) -> Sandbox:
     return cast(Sandbox, _made(settings.INCIDENTS_SANDBOXES[runtime]))
 
 
+def warm() -> None:
+    """Make what every incident needs, and let each sandbox find out what it can."""
+    tools()
+    monitoring_providers.warm()
+    for runtime in settings.INCIDENTS_SANDBOXES:
+        sandbox(runtime).prepare()
+
+
 def announcer() -> Announcer:
     """Return what brings messages outside; the address comes with each message."""
     return cast(Announcer, _made(settings.INCIDENTS_ANNOUNCER))

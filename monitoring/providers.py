@@ -35,6 +35,12 @@ def runtime(spec: ServiceSpec) -> Runtime:
     return adapter
 
 
+def warm() -> None:
+    """Make every runtime now."""
+    for chosen in settings.MONITORING_RUNTIMES.values():
+        _adapter(chosen)
+
+
 def reader(spec: ServiceSpec) -> TargetReader:
     """Return what looks at the service without changing it."""
     return runtime(spec)

@@ -47,6 +47,9 @@ class BlaxelSandbox:
 
     name = "blaxel"
 
+    def prepare(self) -> None:
+        """Do nothing: the sandbox is made on demand, and its SDK is not loaded before."""
+
     def open(self, plan: BoxPlan) -> Box:
         """Put a copy as planned into the trial sandbox, not yet started; raise `SandboxError` when it is not possible."""
         for path in plan.tree:

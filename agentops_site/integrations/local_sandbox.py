@@ -51,6 +51,10 @@ class LocalSandbox:
         self.level = level
         self.max_data_bytes = int(getattr(settings, "TRIAL_MAX_DATA_BYTES", 512_000_000))
 
+    def prepare(self) -> None:
+        """Find the best isolation level that this machine offers; processes forked from here know it."""
+        best_level()
+
     def open(self, plan: BoxPlan) -> Box:
         """Prepare a copy as planned, not yet started; raise `SandboxError` when it is not possible.
 

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.urls import reverse
 from django.utils import timezone
 
 from incidents.alerts import outbox
@@ -31,8 +30,8 @@ class Reader:
 
 def tell(people: Iterable[User], *, incident: Incident, kind: str, text: str, key: str) -> int:
     """Tell each person once of something on the incident's page, and the team's channels; see `tell_news`."""
-    link = reverse("incidents:incident", args=[incident.pk])
-    return tell_news(people, News(incident=incident, kind=kind, text=text, link=link, key=key))
+    news = News(incident=incident, kind=kind, text=text, link=incident.path, key=key)
+    return tell_news(people, news)
 
 
 def tell_news(people: Iterable[User], news: News) -> int:

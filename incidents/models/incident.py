@@ -99,6 +99,11 @@ class Incident(models.Model):
         return f"#{self.pk} {self.title}"
 
     @property
+    def path(self) -> str:
+        """Return where its page is. Not by `reverse`: that loads every page, the API and the console into a worker."""
+        return f"/incidents/{self.pk}/"
+
+    @property
     def is_open(self) -> bool:
         """Return whether anybody, agent or person, still has to do something."""
         return self.status in states.OPEN

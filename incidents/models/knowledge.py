@@ -34,6 +34,11 @@ class ClearanceReport(models.Model):
     def __str__(self) -> str:
         return self.title
 
+    @property
+    def path(self) -> str:
+        """Return where its page is; see `Incident.path`."""
+        return f"/reports/{self.pk}/"
+
 
 class FollowUp(models.Model):
     """Something that is still to be done after an incident. `key` names those that the agent suggested."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 
 from django.db import transaction
-from django.urls import reverse
 from django.utils import timezone
 
 from incidents.alerts import notify
@@ -63,7 +62,7 @@ def _tell(incident: Incident, made: ClearanceReport) -> None:
         incident=incident,
         kind=Kind.REPORT,
         text=f"{incident.status.capitalize()}: {incident.title}",
-        link=reverse("incidents:report", args=[made.pk]),
+        link=made.path,
         key=f"report:{made.pk}",
     )
     notify.tell_news([one for one in readers if one.role == Role.TEAM_LEAD], news)

@@ -34,6 +34,9 @@ class FakeSandbox:
     opened: list[BoxPlan] = field(default_factory=list)
     boxes: list[FakeBox] = field(default_factory=list)
 
+    def prepare(self) -> None:
+        """Find out nothing."""
+
     def open(self, plan: BoxPlan) -> Box:
         """Return a box that answers from the plan's tree."""
         if self.refuse:
