@@ -1,6 +1,6 @@
 """How often the built-in engine finds the file and the line to blame, on failures that are really caused.
 
-Run `python -m bench.diagnosis [--heal] [--only TEXT]`. The corpus is `tests/incidents/engine/{faults,later_faults}.py`: three
+Run `python -m bench.diagnosis [--heal] [--only TEXT]`. The corpus is `tests/incidents/engine/{faults,later_faults,blind_faults}.py`: three
 services of different shape are broken, run, asked and diagnosed. With `--heal` the proposed fixes are tried, too.
 """
 
@@ -24,6 +24,7 @@ from typing import Any
 from incidents.engine.diagnostician import BuiltInDiagnostician
 from incidents.engine.fix_writer import BuiltInFixWriter
 from incidents.values import DiagnosisDraft, EvidencePack, Wishes
+from tests.incidents.engine.blind_faults import BLIND
 from tests.incidents.engine.cases import evidence, heals
 from tests.incidents.engine.faults import CORPUS
 from tests.incidents.engine.later_faults import LATER
@@ -95,13 +96,19 @@ def figures(results: Sequence[Result]) -> dict[str, Any]:
 
 def measure(*, heal: bool, only: str) -> dict[str, Any]:
     """Diagnose the corpus and return the figures of both parts, with every failure that was judged wrongly."""
-    chosen = [("first", f) for f in CORPUS] + [("later", f) for f in LATER]
+    chosen = (
+        [("first", f) for f in CORPUS]
+        + [("later", f) for f in LATER]
+        + [("blind", f) for f in BLIND]
+    )
     results = [
         diagnosed(fault, part, heal=heal)
         for part, fault in chosen
         if only in f"{part} {fault.name}"
     ]
-    parts = {part: [row for row in results if row.part == part] for part in ("first", "later")}
+    parts = {
+        part: [row for row in results if row.part == part] for part in ("first", "later", "blind")
+    }
     wrong = [
         asdict(row)
         for row in results

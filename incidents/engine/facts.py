@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +28,10 @@ RECENT_LOG = 6_000
 _LOG_EXPLAINS = frozenset(
     {Symptom.HTTP_ERROR, Symptom.NO_PROCESS, Symptom.REFUSED, Symptom.BAD_CONFIG}
     | {Symptom.WRONG_BODY, Symptom.SUBSYSTEM}
+)
+_BACKGROUND = re.compile(
+    r"^(?:.*?\W)?(?:Exception in thread |Exception in callback |(?:Task|Future) exception was never retrieved)",
+    re.M,
 )
 
 
@@ -143,6 +148,16 @@ class Facts:
     def culprit(self) -> Culprit | None:
         """Return the place that the exception points at; None without an exception."""
         return find_culprit(self.chain, self.places, self.changed)
+
+    @cached_property
+    def background(self) -> Culprit | None:
+        """Return the last exception that Python itself reported of a thread, task or callback; None without one."""
+        heads = list(_BACKGROUND.finditer(self.pack.log_tail))
+        if not heads:
+            return None
+        reported = parse(self.pack.log_tail[heads[-1].start() :])
+        own = [at for at, trace in enumerate(reported) if at and not trace.relation]
+        return find_culprit(reported[: own[0]] if own else reported, self.places, self.changed)
 
     @cached_property
     def stuck(self) -> Stuck | None:

@@ -69,6 +69,12 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(name="exception at start", find=exceptions.at_start),
     Rule(
+        name="exception in the background",
+        find=exceptions.in_the_background,
+        ruled_out="no thread or task in the background is reported to have ended on a changed line",
+        can_tell=lambda facts: bool(facts.pack.log_tail.strip()),
+    ),
+    Rule(
         name="exception",
         find=exceptions.in_a_request,
         ruled_out="no uncaught exception was seen in the answer or the log",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from incidents.engine.callees import Callee, changed_callee
 from incidents.engine.causes import Cause
 from incidents.engine.culprits import Culprit
 from incidents.engine.facts import Facts
@@ -17,6 +18,19 @@ _AT_START = frozenset(
 _DATA = frozenset(
     {"IntegrityError", "DatabaseError", "DataError", "UnicodeDecodeError", "BadZipFile"}
 )
+# What code says that misses the result of somebody else.
+_MISSES = frozenset(
+    {
+        "KeyError",
+        "IndexError",
+        "AttributeError",
+        "TypeError",
+        "UnboundLocalError",
+        "Empty",
+        "TimeoutError",
+    }
+    | {"RuntimeError", "CancelledError", "BrokenBarrierError", "InvalidStateError"}
+)
 
 
 def at_start(facts: Facts) -> Cause | None:
@@ -25,9 +39,34 @@ def at_start(facts: Facts) -> Cause | None:
     if culprit is None:
         return None
     on_the_way_up = facts.process_is_gone or facts.symptom == Symptom.REFUSED
-    if culprit.trace.name not in _AT_START and not on_the_way_up:
+    answers = bool(facts.pack.failure.status)  # whoever answers, if only with an error, has started
+    if not on_the_way_up and (culprit.trace.name not in _AT_START or answers):
         return None
     return _cause(facts, culprit, Category.STARTUP, "The service cannot start")
+
+
+def in_the_background(facts: Facts) -> Cause | None:
+    """Return the exception that ended a thread or task whose work a request then misses, or waits for.
+
+    Only one on a line that changed: what a background failure of long ago has to do with this one nobody can say.
+    """
+    ended, own = facts.background, facts.culprit
+    if ended is None or not ended.on_changed_line or facts.process_is_gone:
+        return None
+    speaks_for_itself = own is not None and own.on_changed_line and own.trace.name not in _MISSES
+    if speaks_for_itself or (own is not None and (own.file, own.line) == (ended.file, ended.line)):
+        return None
+    message = f": {ended.trace.message}" if ended.trace.message else ""
+    shown = f" The request then fails with {own.trace.name}." if own else ""
+    return Cause(
+        category=Category.CODE,
+        text=f"A thread or task in the background ended with {ended.trace.name}{message} at line {ended.line} of "
+        f"{ended.file}, which changed since last known good: {ended.code[:120]}.{shown}",
+        certainty=0.8,
+        cites=("log", "traceback", "answer", "changes"),
+        file=ended.file,
+        line=ended.line,
+    )
 
 
 def in_a_request(facts: Facts) -> Cause | None:
@@ -46,14 +85,32 @@ def _cause(facts: Facts, culprit: Culprit, category: Category, what: str) -> Cau
     function = f" ({culprit.function})" if culprit.function not in {"", "<module>"} else ""
     remover = _remover(facts)
     feeder = feeder_of(facts, culprit) if remover is None else None
-    because = _fed(culprit, feeder) if feeder else _why(facts, culprit, remover)
+    text = f"{what} with {culprit.trace.name}{message}{where}{function}."
+    cites = ("traceback", "source", "answer", "log", *(("changes",) if facts.hunks else ()))
+    if feeder is None and remover is None and not culprit.on_changed_line:
+        callee = changed_callee(facts)
+        if callee is not None:
+            return _called(category, text, callee, cites)
     return Cause(
         category=category,
-        text=f"{what} with {culprit.trace.name}{message}{where}{function}.{because}",
+        text=text + (_fed(culprit, feeder) if feeder else _why(facts, culprit, remover)),
         certainty=0.85 if feeder else _certainty(facts, culprit, remover),
-        cites=("traceback", "source", "answer", "log", *(("changes",) if facts.hunks else ())),
+        cites=cites,
         file=culprit.file,
         line=feeder.line if feeder else culprit.line,
+    )
+
+
+def _called(category: Category, text: str, callee: Callee, cites: tuple[str, ...]) -> Cause:
+    place = f"line {callee.line} of {callee.file}"
+    return Cause(
+        category=category,
+        text=f"{text} That line has not changed; {callee.function}, which is called on the way there, has, "
+        f"at {place}: {callee.code[:120]}",
+        certainty=0.7,
+        cites=cites,
+        file=callee.file,
+        line=callee.line,
     )
 
 

@@ -68,7 +68,7 @@ REQUESTS = [
     code("chained", T, "/total", "prices.py", ("    return net", "    try:\n        net[0]\n    except TypeError as error:\n        raise ValueError('x') from error\n    return net", "net[0]")),
     code("unpacking", T, "/products", "prices.py", ("units, rest = divmod", "units, rest, more = divmod", "more")),
     code("bad_format", T, "/products", "prices.py", ("{rest:02}", "{currency:02d}", ":02d")),
-    code("not_json", T, "/total", "server.py", ('{"total": amount,', '{"total": {amount},', "data = json.dumps")),
+    code("not_json", T, "/total", "server.py", ('{"total": amount,', '{"total": {amount},', "{amount}")),
     code("decode", T, "/total", "prices.py", ("    return net", "    bytes([255]).decode()\n    return net", "bytes(")),
     code("attribute_of_module", T, "/total", "server.py", ("prices.total(", "prices.totals(", "prices.totals")),
     code("log_only_traceback", A, "/report", "views.py", ('f"{name}: {count}"', 'f"{nme}: {count}"', "{nme}")),

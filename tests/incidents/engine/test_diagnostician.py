@@ -270,3 +270,47 @@ def test_a_loop_over_several_lines_is_called_busy_although_no_sample_says_so() -
     assert (found.category, found.file) == (Category.HANG, "app.py")
     assert "busy" in found.root_cause
     assert "seen 3 times in a row" in found.root_cause
+
+
+CALLS = {
+    "app.py": b"import db\n\ndef total(order):\n    net = db.net(order)\n    return net * 119 // 100\n",
+    "db.py": b"def net(order):\n    return kept(order)\n\n\ndef kept(order):\n    sum(order)\n\n\ndef other():\n    pass\n",
+}
+SHOWS = 'Traceback (most recent call last):\n  File "/srv/orders/app.py", line 5, in total\n    return net * 119 // 100\nTypeError: unsupported operand\n'
+
+
+def test_a_changed_function_that_the_failing_one_calls_is_blamed_with_both_places() -> None:
+    good = {**CALLS, "db.py": CALLS["db.py"].replace(b"    sum", b"    return sum")}
+    failure = Failure(symptom="http_error", path="/total", status=500, traceback=SHOWS)
+    found = diagnose(pack(failure, CALLS, last_good={**GOOD, **good}))
+    assert (found.file, found.line) == ("db.py", 6)
+    assert "line 5 of app.py" in found.root_cause
+
+
+def test_a_changed_function_that_nobody_calls_stays_innocent() -> None:
+    now = {**CALLS, "db.py": CALLS["db.py"].replace(b"    pass", b"    return 1")}
+    failure = Failure(symptom="http_error", path="/total", status=500, traceback=SHOWS)
+    found = diagnose(pack(failure, now, last_good={**GOOD, **CALLS}))
+    assert (found.file, found.line) == ("app.py", 5)
+
+
+DIED = 'Exception in thread Thread-3 (work):\nTraceback (most recent call last):\n  File "/srv/orders/db.py", line 2, in net\n    return sum(order) / 0\nZeroDivisionError: division by zero\n'
+
+
+def test_a_thread_that_died_on_a_changed_line_explains_what_its_request_misses() -> None:
+    now = {"db.py": b"def net(order):\n    return sum(order) / 0\n"}
+    missing = SHOWS.replace("TypeError: unsupported operand", "KeyError: 'net'")
+    failure = Failure(symptom="http_error", path="/total", status=500, traceback=missing)
+    found = diagnose(pack(failure, now, log_tail=DIED))
+    assert (found.file, found.line) == ("db.py", 2)
+    assert "ended with ZeroDivisionError" in found.root_cause
+    old = diagnose(pack(failure, log_tail=DIED))
+    assert old.file == "app.py", "on a line that has not changed it may be of long ago"
+
+
+def test_an_import_that_fails_in_a_running_service_is_no_failed_start() -> None:
+    traceback = SHOWS.replace(
+        "TypeError: unsupported operand", "ModuleNotFoundError: No module named 'tax'"
+    )
+    failure = Failure(symptom="http_error", path="/total", status=500, traceback=traceback)
+    assert diagnose(pack(failure)).category is Category.CODE
