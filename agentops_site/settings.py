@@ -120,7 +120,14 @@ AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
 AXES_USERNAME_CALLABLE = "teams.accounts.attempted_name"
 AXES_LOCKOUT_CALLABLE = "teams.accounts.locked_out"
-EMAIL_BACKEND = text("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+RESET_MAILS_PER_ADDRESS, RESET_MAILS_PER_SENDER = 3, 10  # an hour
+EMAIL_HOST = text("EMAIL_HOST", "")
+EMAIL_PORT = int(number("EMAIL_PORT", 587))
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = text("EMAIL_USER", ""), text("EMAIL_PASSWORD", "")
+EMAIL_USE_TLS = flag("EMAIL_TLS", default=True)
+EMAIL_TIMEOUT = 10
+_sends = "smtp" if EMAIL_HOST else "console"  # without a server a mail is written to the log
+EMAIL_BACKEND = text("EMAIL_BACKEND", f"django.core.mail.backends.{_sends}.EmailBackend")
 DEFAULT_FROM_EMAIL = text("DEFAULT_FROM_EMAIL", "agentops@localhost")
 
 # --- language and time: everything is stored and computed in UTC -----------------------------------
@@ -223,7 +230,7 @@ INCIDENTS_SANDBOXES = {
 INCIDENTS_DIAGNOSTICIANS = ["incidents.engine.diagnostician.BuiltInDiagnostician"]
 INCIDENTS_FIX_WRITERS = ["incidents.engine.fix_writer.BuiltInFixWriter"]
 INCIDENTS_REVIEWERS = ["incidents.engine.reviewer.BuiltInReviewer"]
-INCIDENTS_ANNOUNCER = "agentops_site.integrations.apprise.AppriseAnnouncer"
+INCIDENTS_ANNOUNCER = "agentops_site.integrations.mail.AnnouncerByAddress"
 
 # --- vendors (docs/vendors.md): empty means "not set up" -------------------------------------------
 ANTHROPIC_API_KEY = text("ANTHROPIC_API_KEY", "")

@@ -41,6 +41,12 @@ urlpatterns = [
     path("notifications/<int:pk>/open/", notifications.open_one, name="notification_open"),
     path("notifications/settings/", notifications.settings_page, name="notification_settings"),
     path("notifications/channels/", notifications.add_channel, name="channel_add"),
+    path("notifications/addresses/", notifications.addresses, name="addresses"),
+    path(
+        "notifications/channels/<int:pk>/change/",
+        notifications.change_channel,
+        name="channel_change",
+    ),
     path("notifications/channels/<int:pk>/test/", notifications.test_channel, name="channel_test"),
     path(
         "notifications/channels/<int:pk>/remove/",

@@ -57,6 +57,8 @@ def service(request: HttpRequest, slug: str) -> HttpResponse:
 def probe(request: HttpRequest, slug: str) -> HttpResponse:
     """Ask the service now, with its smoke requests and invariants."""
     found = _found(slug)
+    if not _may_probe(allowed_verbs(request.user, service=slug)):
+        require(request.user, Verb.SEND_READ, service=slug)
     operations.request_probe(found.pk, now=timezone.now(), deep=True)
     messages.success(request, f"{found.name} is asked now.")
     return redirect("monitoring:service", slug=slug)
@@ -100,6 +102,11 @@ def _found(slug: str) -> Service:
     return found
 
 
+def _may_probe(verbs: set[str]) -> bool:
+    """Say whether a person may have a service asked: those who may send it requests, and those who set it up."""
+    return bool(verbs & {Verb.SEND_READ, Verb.CONFIGURE})
+
+
 def _rights(request: HttpRequest, found: Service) -> dict[str, Any]:
     verbs = allowed_verbs(request.user, service=found.slug)
     return {
@@ -107,6 +114,7 @@ def _rights(request: HttpRequest, found: Service) -> dict[str, Any]:
         "may_inject": found.is_demo and Verb.INJECT_FAULT in verbs,
         "may_restore": found.is_demo and Verb.RESTORE in verbs,
         "may_configure": Verb.CONFIGURE in verbs,
+        "may_probe": _may_probe(verbs),
     }
 
 

@@ -7,15 +7,38 @@ from typing import Any
 from axes.utils import reset as forget_failures
 from django.contrib import messages
 from django.contrib.auth import views
-from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
-from django.http import HttpResponse
+from django.contrib.auth.forms import PasswordChangeForm, PasswordResetForm, SetPasswordForm
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse_lazy
 
-from teams import audit
+from teams import audit, throttle
 from teams.models import User
 
 FORM = "teams/account_form.html"
 NOTE = "teams/account_note.html"
+BODY, SUBJECT = "teams/password_reset_email.txt", "teams/password_reset_subject.txt"
+
+
+class LinkForm(PasswordResetForm):
+    """Mails the link to choose a password, also to somebody who never had one: so people are invited."""
+
+    def get_users(self, email: str) -> list[User]:
+        """Return the admitted person of the address, in any letter case."""
+        return list(User.objects.admitted().filter(email=email.strip().lower()))
+
+
+def send_link(request: HttpRequest, person: User) -> bool:
+    """Mail a person the link to choose a password; False when too many were asked for. Nobody else ever sees the link."""
+    form = LinkForm({"email": person.email})
+    if not throttle.admits_reset(request, person.email) or not form.is_valid():
+        return False
+    form.save(
+        request=request,
+        use_https=request.is_secure(),
+        email_template_name=BODY,
+        subject_template_name=SUBJECT,
+    )
+    return True
 
 
 class PasswordChange(views.PasswordChangeView):
@@ -33,16 +56,23 @@ class PasswordChange(views.PasswordChangeView):
 
 
 class PasswordReset(views.PasswordResetView):
-    """Send a link to the address, if it is a person's; the answer is the same either way."""
+    """Send a link to the address, if it is a person's and not too many were asked for; the answer is always the same."""
 
     template_name = FORM
-    email_template_name = "teams/password_reset_email.txt"
-    subject_template_name = "teams/password_reset_subject.txt"
+    form_class = LinkForm
+    email_template_name = BODY
+    subject_template_name = SUBJECT
     extra_context = {
         "heading": "Reset the password",
         "lead": "We send a link to your e-mail address. It works once and for three days.",
         "button": "Send the link",
     }
+
+    def form_valid(self, form: PasswordResetForm) -> HttpResponse:
+        """Send it unless the address or the sender asked too often; nothing in the answer says which."""
+        if throttle.admits_reset(self.request, form.cleaned_data["email"]):
+            return super().form_valid(form)
+        return HttpResponseRedirect(str(self.success_url))
 
 
 class PasswordResetSent(views.PasswordResetDoneView):

@@ -45,6 +45,8 @@ class Verb(StrEnum):
 
 
 BY_SEVERITY = frozenset({Verb.APPROVE, Verb.REJECT, Verb.REQUEST_CHANGES, Verb.CHOOSE_CANDIDATE})
+# Whoever edits the matrix must not be able to let a fix go live: it would be one line for them to allow it to themselves.
+NOT_FOR_MANAGERS = frozenset({Verb.APPROVE, Verb.OVERRIDE})
 SEVERITIES = ("low", "medium", "high", "critical", "blocker")
 HIGHEST = SEVERITIES[-1]
 

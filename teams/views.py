@@ -22,6 +22,7 @@ from teams.roles import Verb
 WORK_FRAGMENT = (
     "/incidents/fragments/team-work/"  # a higher app fills it; this one only leaves room
 )
+ADDRESSES_FRAGMENT = "/notifications/addresses/"  # as above
 PROFILE_FIELDS = ("display_name", "time_zone", "avatar_color")
 
 
@@ -112,6 +113,7 @@ def _profile_page(
         "token_form": token_form or TokenForm(),
         "tokens": [token for token in _self(request).api_tokens.all() if token.is_valid(now)],
         "new_token": new_token,
+        "addresses_url": _served(ADDRESSES_FRAGMENT),
     }
     return render(request, "teams/profile.html", context)
 

@@ -45,13 +45,14 @@ def rotated(people: Sequence[User], day: date) -> list[User]:
 def ladder(incident: Incident, day: date) -> list[Group]:
     """Return whom a question climbs to: step by step the next on call together with the next role that may approve.
 
-    At the end stand team lead and managers. Each person is on the first step that they belong to, and nobody twice.
+    At the end stand team lead and managers. Each person is on the first step that they belong to, and nobody twice; whoever
+    proposed the fix or made the fault is on none.
     """
     on_call = [
         Group(words="on call", people=[person]) for person in order_of(incident.service, day)
     ]
     roles = [group for group in [*_approvers(incident), *_above()] if group.people]
-    seen: set[int] = set()
+    seen = incident.partial_people()  # who may not answer is not asked
     merged = (_merged(pair, seen) for pair in zip_longest(on_call, _once(roles)))
     return [group for group in merged if group.people]
 

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from incidents.models.agent import AgentState
-from incidents.models.alerts import Delivery, Kind, NotificationChannel, NotificationPreference
+from incidents.models.alerts import (
+    NEVER,
+    Delivery,
+    Kind,
+    NotificationChannel,
+    NotificationPreference,
+)
 from incidents.models.change import Decision, Deployment, Fix, SafetyReview, Trial
 from incidents.models.conversation import AgentRun, ModelExchange
 from incidents.models.debt import Debt
@@ -13,6 +19,7 @@ from incidents.models.knowledge import ClearanceReport, FollowUp, LearningRecord
 from incidents.models.study import Diagnosis, Evidence
 
 __all__ = [
+    "NEVER",
     "AgentRun",
     "AgentState",
     "ClearanceReport",

@@ -32,6 +32,11 @@ class Kind(models.TextChoices):
 LOWEST = [(severity.value, severity.value.capitalize()) for severity in Severity]
 
 
+NEVER = "never"
+LOWEST_UNLESS_CHOSEN: dict[str, str] = {Kind.OPENED: Severity.BLOCKER}
+"""That something broke is said to everybody only when nothing works; who has to act is asked in any case."""
+
+
 class NotificationPreference(models.Model):
     """What one person wants to hear: per kind the lowest severity, and hours in which only a blocker breaks in."""
 
@@ -45,11 +50,16 @@ class NotificationPreference(models.Model):
     def __str__(self) -> str:
         return f"preferences of {self.person_id}"
 
+    def lowest_of(self, kind: str) -> str:
+        """Return the lowest severity of which the person hears, or `NEVER`."""
+        return str(self.lowest.get(kind, LOWEST_UNLESS_CHOSEN.get(kind, Severity.LOW)))
+
     def wants(self, kind: str, severity: str) -> bool:
-        """Say whether the person wants to hear of it; a blocker is always told."""
-        if severity == Severity.BLOCKER:
-            return True
-        lowest = Severity(self.lowest.get(kind, Severity.LOW))
+        """Say whether the person wants to hear of it; a blocker is always told, unless its kind is switched off."""
+        chosen = self.lowest_of(kind)
+        if chosen == NEVER or severity == Severity.BLOCKER:
+            return chosen != NEVER
+        lowest = Severity(chosen)
         return Severity(severity or Severity.LOW).rank >= lowest.rank
 
     def quiet_end(self, now: datetime, time_zone: str, severity: str) -> datetime | None:

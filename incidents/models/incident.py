@@ -108,6 +108,14 @@ class Incident(models.Model):
         """Return whether anybody, agent or person, still has to do something."""
         return self.status in states.OPEN
 
+    def partial_people(self) -> set[int]:
+        """Return the ids of those who may not let its fix go live: who proposed it, or (outside demos) made the fault."""
+        own = self.fixes.filter(attempt=self.attempt, state="chosen")
+        ids: list[int | None] = list(own.values_list("proposer_id", flat=True))
+        if self.caused_by and not self.service.is_demo:
+            ids.append(self.caused_by.actor_id)
+        return {pk for pk in ids if pk}
+
     def take_lease(self, *, now: datetime, seconds: float) -> bool:
         """Claim the incident for this run by a guarded UPDATE; false when another run holds it."""
         token = uuid.uuid4()

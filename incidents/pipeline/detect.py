@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from incidents import policy, queue
+from incidents.alerts.opened import tell_opened
 from incidents.engine.fingerprints import fingerprint
 from incidents.models import Incident
 from incidents.pipeline import flapping
@@ -117,9 +118,9 @@ def _open(change: HealthChange, failure: Failure, print_of: str) -> Incident:
         failed_since=change.at,
         caused_by=injection,
     )
-    note(
-        incident, "detected", f"Detected by {change.source}: {incident.title}", data=change.verdict
-    )
+    text = f"Detected by {change.source}: {incident.title}"
+    note(incident, "detected", text, data=change.verdict)
+    tell_opened(incident)
     return incident
 
 

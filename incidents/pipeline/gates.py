@@ -76,10 +76,12 @@ def locked(incident_id: int) -> Incident:
 
 
 def approvers(incident: Incident) -> list[User]:
-    """Return the people whose role may approve this incident's fix, the nearest role first."""
-    return access.people_who_may(
+    """Return the people who may approve this incident's fix, the nearest role first; whoever is partial may not."""
+    able = access.people_who_may(
         Verb.APPROVE, severity=incident.severity, service=incident.service.slug
     )
+    partial = incident.partial_people()
+    return [person for person in able if person.pk not in partial]
 
 
 def needed_role(incident: Incident) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -15,12 +17,14 @@ from incidents.alerts import notify, outbox
 from incidents.models import Notification, NotificationChannel, NotificationPreference
 from incidents.queries import notifications as reads
 from incidents.views.person import person_of
-from incidents.views.preference_forms import OwnChannelForm, PreferenceForm
+from incidents.views.preference_forms import OwnChannelForm, PreferenceForm, ReachForm
 from teams import audit
 from teams.access import needs
 from teams.roles import Verb
 
 MOST_CHANNELS = 5
+SETTINGS_PAGE = "/notifications/settings/"
+ACCOUNT_PAGE = "/accounts/profile/"
 
 
 @never_cache
@@ -56,11 +60,11 @@ def open_one(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect(row.link or "incidents:notifications")
 
 
-def _back(request: HttpRequest) -> str:
+def _back(request: HttpRequest, otherwise: str = "/notifications/") -> str:
     """Return the page that the form stood on, and nothing outside ours."""
     wanted = request.POST.get("next", "")
     safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()})
-    return wanted if safe and wanted.startswith("/") else "/notifications/"
+    return wanted if safe and wanted.startswith("/") else otherwise
 
 
 @never_cache
@@ -81,14 +85,38 @@ def settings_page(request: HttpRequest) -> HttpResponse:
 
 
 def _settings(
-    request: HttpRequest, form: PreferenceForm, channel_form: OwnChannelForm
+    request: HttpRequest, form: PreferenceForm, channel_form: OwnChannelForm, *, status: int = 200
 ) -> HttpResponse:
-    channels = NotificationChannel.objects.filter(person=person_of(request))
-    shown = [{"row": row, "last": row.deliveries.first()} for row in channels[:MOST_CHANNELS]]
-    context = {"form": form, "channel_form": channel_form, "channels": shown}
-    return render(request, "incidents/notifications/settings.html", context)
+    context = {"form": form, **_addresses(request, channel_form)}
+    return render(request, "incidents/notifications/settings.html", context, status=status)
 
 
+def _addresses(request: HttpRequest, channel_form: OwnChannelForm) -> dict[str, Any]:
+    """Return one's own addresses, each with how the last message went and the form of what goes there."""
+    channels = NotificationChannel.objects.filter(person=person_of(request))[:MOST_CHANNELS]
+    shown = [
+        {
+            "row": row,
+            "last": row.deliveries.first(),
+            "form": ReachForm(
+                initial={"lowest": row.lowest, "kinds": row.kinds}, auto_id=f"reach-{row.pk}-%s"
+            ),
+        }
+        for row in channels
+    ]
+    return {"channel_form": channel_form, "channels": shown, "back": request.path}
+
+
+@never_cache
+@require_GET
+@needs(Verb.VIEW)
+def addresses(request: HttpRequest) -> HttpResponse:
+    """Serve one's contact addresses as a part of a page that another app serves."""
+    context = _addresses(request, OwnChannelForm()) | {"back": ACCOUNT_PAGE}
+    return render(request, "incidents/notifications/_addresses.html", context)
+
+
+@never_cache
 @require_POST
 @needs(Verb.VIEW)
 def add_channel(request: HttpRequest) -> HttpResponse:
@@ -103,13 +131,29 @@ def add_channel(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         row = NotificationPreference.objects.filter(person=person).first()
         blank = PreferenceForm(row=row or NotificationPreference(person=person))
-        return _settings(request, blank, form)
+        return _settings(request, blank, form, status=422)
     with transaction.atomic():
         channel = form.made(NotificationChannel(person=person))
         channel.save()
         _record(request, channel, "channel.added")
     messages.success(request, f"{channel} is added; try it by its Test button.")
-    return redirect("incidents:notification_settings")
+    return redirect(_back(request, SETTINGS_PAGE))
+
+
+@require_POST
+@needs(Verb.VIEW)
+def change_channel(request: HttpRequest, pk: int) -> HttpResponse:
+    """Choose anew what goes to one's own address."""
+    channel = get_object_or_404(NotificationChannel, pk=pk, person=person_of(request))
+    form = ReachForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "That is no kind of message, or no severity; nothing is changed.")
+        return redirect(_back(request, SETTINGS_PAGE))
+    with transaction.atomic():
+        form.reach(channel).save(update_fields=["lowest", "kinds"])
+        _record(request, channel, "channel.changed")
+    messages.success(request, f"What goes to {channel} is stored.")
+    return redirect(_back(request, SETTINGS_PAGE))
 
 
 @require_POST
@@ -122,7 +166,7 @@ def test_channel(request: HttpRequest, pk: int) -> HttpResponse:
     messages.success(
         request, "A test message is on its way; load the page again to see how it went."
     )
-    return redirect("incidents:notification_settings")
+    return redirect(_back(request, SETTINGS_PAGE))
 
 
 @require_POST
@@ -134,7 +178,7 @@ def remove_channel(request: HttpRequest, pk: int) -> HttpResponse:
         _record(request, channel, "channel.removed")
         channel.delete()
     messages.success(request, f"{channel} is removed.")
-    return redirect("incidents:notification_settings")
+    return redirect(_back(request, SETTINGS_PAGE))
 
 
 def _record(request: HttpRequest, channel: NotificationChannel, verb: str) -> None:
@@ -142,6 +186,11 @@ def _record(request: HttpRequest, channel: NotificationChannel, verb: str) -> No
         actor=person_of(request),
         verb=verb,
         target=channel,
-        after={"name": channel.name, "shown": channel.shown_address},
+        after={
+            "name": channel.name,
+            "shown": channel.shown_address,
+            "lowest": channel.lowest,
+            "kinds": channel.kinds,
+        },
         origin=audit.origin_of(request),
     )

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 
 from incidents import providers
-from incidents.models import Kind, NotificationChannel, NotificationPreference
+from incidents.models import NEVER, Kind, NotificationChannel, NotificationPreference
 from incidents.ports import AnnounceError
 from incidents.values import Severity
 
@@ -18,7 +18,8 @@ CHOICES = [
     (Severity.CRITICAL.value, "From critical"),
     (Severity.BLOCKER.value, "Blockers only"),
 ]
-CHOOSABLE = [kind for kind in Kind if kind not in {Kind.TEST, Kind.OPENED}]
+CHOOSABLE = [kind for kind in Kind if kind != Kind.TEST]
+SWITCHED_OFF = (NEVER, "Not at all")
 
 
 class PreferenceForm(forms.Form):
@@ -33,8 +34,9 @@ class PreferenceForm(forms.Form):
         super().__init__(data, initial=initial)
         self.row = row
         for kind in CHOOSABLE:
+            choices = [*CHOICES, SWITCHED_OFF] if kind == Kind.OPENED else CHOICES
             self.fields[kind.value] = forms.ChoiceField(
-                choices=CHOICES, label=kind.label, initial=row.lowest.get(kind, Severity.LOW.value)
+                choices=choices, label=kind.label, initial=row.lowest_of(kind)
             )
 
     @property
@@ -57,17 +59,37 @@ class PreferenceForm(forms.Form):
         self.row.save()
 
 
-class OwnChannelForm(forms.Form):
-    """A way outside of one's own. The address is checked by what will send to it."""
+class ReachForm(forms.Form):
+    """What goes to an own address."""
+
+    lowest = forms.ChoiceField(required=False, choices=CHOICES, label="How bad it has to be")
+    kinds = forms.MultipleChoiceField(
+        required=False,
+        choices=[(kind.value, kind.label) for kind in CHOOSABLE],
+        label="What goes there",
+        widget=forms.CheckboxSelectMultiple,
+        help_text="None ticked: everything that you are told.",
+    )
+
+    def reach(self, channel: NotificationChannel) -> NotificationChannel:
+        """Write what was chosen into the row."""
+        channel.lowest = self.cleaned_data["lowest"] or Severity.LOW
+        channel.kinds = self.cleaned_data["kinds"]
+        return channel
+
+
+class OwnChannelForm(ReachForm):
+    """A contact address of one's own. It is checked by what will send to it."""
 
     name = forms.CharField(max_length=80, label="What is it?")
     address = forms.CharField(
         max_length=1000,
         label="Address",
-        help_text="As Apprise writes it, e.g. ntfys://ntfy.sh/your-topic or mailtos://user:password@example.com. "
+        help_text="An e-mail address, or as Apprise writes it, e.g. ntfys://ntfy.sh/your-topic. "
         "It is stored encrypted and never shown again.",
-        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "off"}),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
+    field_order = ("name", "address", "lowest", "kinds")
 
     def clean_address(self) -> str:
         """Refuse what may not be a channel, in the words of the announcer."""
@@ -82,4 +104,4 @@ class OwnChannelForm(forms.Form):
         """Fill the channel with what was given."""
         channel.name = self.cleaned_data["name"]
         channel.set_address(self.cleaned_data["address"], shown=self.shown)
-        return channel
+        return self.reach(channel)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from teams.roles import BY_SEVERITY, ROLE_WORDS, SEVERITIES, VERB_WORDS, Role, Verb
+from teams.roles import (
+    BY_SEVERITY,
+    NOT_FOR_MANAGERS,
+    ROLE_WORDS,
+    SEVERITIES,
+    VERB_WORDS,
+    Role,
+    Verb,
+)
 
 
 class MatrixRow(models.Model):
@@ -48,7 +56,11 @@ class MatrixRow(models.Model):
         return f"{self.get_role_display()} {may} {self.get_verb_display()}{limit}{where}"
 
     def clean(self) -> None:
-        """Refuse a limit where the verb has none, and a missing one where it needs it."""
+        """Refuse a limit where the verb has none, a missing one where it needs it, and managers who let fixes go live."""
+        if self.granted and self._takes_sides:
+            raise ValidationError(
+                {"role": "Managers set up who may approve; they do not approve themselves."}
+            )
         if self.granted and (self.verb in BY_SEVERITY) != bool(self.up_to):
             raise ValidationError(
                 {"up_to": "Give the highest severity."}
@@ -56,8 +68,14 @@ class MatrixRow(models.Model):
                 else {"up_to": "This verb is granted as a whole: leave the severity empty."}
             )
 
+    @property
+    def _takes_sides(self) -> bool:
+        return self.role == Role.MANAGER and self.verb in NOT_FOR_MANAGERS
+
     def covers(self, severity: str) -> bool:
         """Tell whether the right reaches `severity`; verbs without a limit reach everything."""
+        if self._takes_sides:  # also for a row that was written past the form
+            return False
         if not self.granted or self.verb not in BY_SEVERITY:
             return self.granted
         if self.up_to not in SEVERITIES:  # a row that was written past the form grants nothing

@@ -214,7 +214,13 @@ def test_marking_never_leads_outside(client: Client, shweta: User, target: str) 
 def test_settings_are_stored_and_half_quiet_hours_refused(client: Client, shweta: User) -> None:
     client.force_login(shweta)
     choices = dict.fromkeys(("asked", "escalation", "help", "assigned", "mention"), "low")
-    given = {**choices, "report": "blocker", "quiet_from": "22:00", "quiet_until": "07:00"}
+    given = {
+        **choices,
+        "report": "blocker",
+        "opened": "never",
+        "quiet_from": "22:00",
+        "quiet_until": "07:00",
+    }
     assert client.post("/notifications/settings/", given).status_code == 302
     row = NotificationPreference.objects.get(person=shweta)
     assert (row.lowest["report"], row.quiet_from) == ("blocker", time(22))
