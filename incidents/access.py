@@ -20,11 +20,12 @@ from teams.roles import Verb
 
 @dataclass(frozen=True, kw_only=True)
 class Deed:
-    """One thing to do: whether it fits the state (`shown`), whether this person may, and if not, why."""
+    """One thing to do: whether it fits the state (`shown`), whether this person may, and if not, why, and who may."""
 
     shown: bool = False
     allowed: bool = False
     why: str = ""
+    whom: str = ""
 
 
 def named(loaded: Loaded) -> set[int]:
@@ -82,9 +83,19 @@ def _approve(person: User, loaded: Loaded, verbs: set[str]) -> Deed:
         ruling = access.may(
             person, Verb.APPROVE, severity=incident.severity, service=incident.service.slug
         )
-        return Deed(shown=True, why=_sentence(ruling.reason))
-    why = _own_doing(person, loaded, fix) or _lacks_proof(loaded) or _unasked(loaded, fix)
+        return Deed(shown=True, why=_sentence(ruling.reason), whom=ruling.whom)
+    why = (
+        _in_hands(loaded)
+        or _own_doing(person, loaded, fix)
+        or _lacks_proof(loaded)
+        or _unasked(loaded, fix)
+    )
     return Deed(shown=True, allowed=not why, why=why)
+
+
+def _in_hands(loaded: Loaded) -> str:
+    holder = loaded.incident.taken_over_by
+    return f"{holder} has it: nothing is deployed before it is handed back." if holder else ""
 
 
 def _own_doing(person: User, loaded: Loaded, fix: Fix) -> str:

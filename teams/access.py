@@ -31,17 +31,19 @@ from teams.roles import (
 )
 
 NAMES_SHOWN = 3
+_NOBODY = "nobody who is active may: ask a manager to change the approval matrix"
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ruling:
-    """Whether it is allowed; else why not, in a sentence for the person, and the role that may ("" when none)."""
+    """Whether it is allowed; else why not, in a sentence for the person, the role that may and its people ("" when none)."""
 
     allowed: bool
     reason: str = ""
     needed_role: str = ""
+    whom: str = ""
 
 
 class AccessRefused(PermissionDenied):
@@ -160,20 +162,17 @@ def _refusal(
         why = f"your role may {VERB_WORDS[verb]} up to {row.up_to}; {_this_is(severity)}"
     where = f" on {service}" if row is not None and row.service_slug else ""
     roles = _roles_that_may(verb, severity, service)
+    able = _people_in(roles)
+    nearest = [person for person in able if person.role == able[0].role][:NAMES_SHOWN]
+    whom = " or ".join(person.name for person in nearest)
+    ask = f"ask {whom} ({ROLE_WORDS[Role(nearest[0].role)]})" if nearest else _NOBODY
     return Ruling(
         allowed=False,
-        reason=f"{why}{where}; {_whom_to_ask(_people_in(roles))}",
+        reason=f"{why}{where}; {ask}",
         needed_role=next(iter(roles), ""),
+        whom=whom,
     )
 
 
 def _this_is(severity: str) -> str:
     return "this is a blocker" if severity == HIGHEST else f"this is {severity}"
-
-
-def _whom_to_ask(people: list[User]) -> str:
-    if not people:
-        return "nobody who is active may: ask a manager to change the approval matrix"
-    role = people[0].role
-    names = [person.name for person in people if person.role == role][:NAMES_SHOWN]
-    return f"ask {' or '.join(names)} ({ROLE_WORDS[Role(role)]})"

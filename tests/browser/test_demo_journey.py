@@ -96,7 +96,7 @@ def _the_junior_is_refused_and_asks(junior: Page, incident: int) -> None:
     junior.goto(f"/incidents/{incident}/")
     expect(junior.get_by_role("button", name="Approve", exact=True)).to_be_disabled()
     expect(junior.get_by_text("ask Shweta (team lead)").first).to_be_visible()
-    junior.get_by_role("button", name="Ask who may").click()
+    junior.get_by_role("button", name="Ask Shweta").click()
     expect(junior.get_by_text("Asked: they are told")).to_be_visible()
 
 

@@ -120,11 +120,17 @@ def test_the_list_costs_the_same_queries_for_few_and_many(
 
 def test_check_now_makes_the_service_due(signed_in: As, shop: Service) -> None:
     ServiceHealth.objects.update(next_due_at=timezone.now() + timedelta(hours=1))
-    assert signed_in("viewer").get("/services/shop/probe/").status_code == 405
-    client = Client()
-    client.force_login(User.objects.get())
-    assert client.post("/services/shop/probe/").status_code == 302
-    assert ServiceHealth.objects.get().next_due_at <= timezone.now()
+    viewer = signed_in("viewer")
+    assert viewer.get("/services/shop/probe/").status_code == 405
+    assert viewer.post("/services/shop/probe/").status_code == 403
+    assert "Check now" not in viewer.get("/services/shop/").content.decode()
+    assert ServiceHealth.objects.get().next_due_at > timezone.now()
+    for role in ("junior_dev", "manager"):
+        ServiceHealth.objects.update(next_due_at=timezone.now() + timedelta(hours=1))
+        client = signed_in(role)
+        assert "Check now" in client.get("/services/shop/").content.decode()
+        assert client.post("/services/shop/probe/").status_code == 302
+        assert ServiceHealth.objects.get().next_due_at <= timezone.now()
 
 
 def test_breaking_and_mending_are_buttons_for_those_who_may(

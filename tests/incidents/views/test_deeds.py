@@ -152,3 +152,22 @@ def test_a_viewer_may_not_comment(service: Service, viewer: User) -> None:
     assert answer.status_code == 403
     assert not incident.comments.exists()
     assert 'id="comment-form"' not in client.get(f"/incidents/{incident.pk}/").content.decode()
+
+
+def test_a_refused_person_gets_a_button_that_asks_by_name(
+    service: Service, bhumika: User, yash: User
+) -> None:
+    incident = rows.asked(service, severity="medium")
+    page = as_person(bhumika).get(f"/incidents/{incident.pk}/").content.decode()
+    assert "this is medium; ask Yash (senior dev)." in page
+    assert ">Ask Yash</button>" in page
+
+
+def test_while_somebody_has_it_approve_is_closed_and_says_why(
+    service: Service, shweta: User, yash: User
+) -> None:
+    incident = rows.asked(service, severity="medium")
+    do(yash, incident, "take_over")
+    page = as_person(shweta).get(f"/incidents/{incident.pk}/").content.decode()
+    assert "Yash has it: nothing is deployed before it is handed back." in page
+    assert 'id="approve-dialog"' not in page
