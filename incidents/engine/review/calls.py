@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from incidents.engine.review import reach, shell
+from incidents.engine.review import reach, shell, weakness
 from incidents.engine.review.names import Names
 from incidents.engine.review.objection import Objection
 from incidents.engine.review.policies import DATA_LOSS, DESTRUCTIVE, REGRESSION
@@ -50,6 +50,7 @@ def objections(tree: ast.Module, names: Names) -> Iterator[Objection]:
     """Yield every objectionable call of a module; the caller keeps those that are new."""
     for node in ast.walk(tree):
         yield from reach.objections(node, names)
+        yield from weakness.objections(node, names)
         if isinstance(node, ast.Call):
             name = names.of(node.func)
             for judge in (_code, _process, _files):

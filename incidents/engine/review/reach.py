@@ -24,6 +24,10 @@ SECRET_NAME = re.compile(
     r"(?:.*_)?(?:password|passwd|secret|secret_key|api_?key|private_key|token|credentials)",
     re.IGNORECASE,
 )
+_SECRET_KEY = re.compile(
+    rf"(?:proxy-)?authorization|(?:set-)?cookie|x-api-key|x-\w+-token|{SECRET_NAME.pattern}",
+    re.IGNORECASE,
+)
 _SWITCHED_OFF = re.compile(
     r"(?:check_hostname|verify|verify_mode) = (?:False|.*CERT_NONE)$|_create_default_https_context = "
 )
@@ -126,14 +130,15 @@ def _reads_secret_variable(node: ast.AST, names: Names) -> bool:
 
 
 def _is_secret(node: ast.AST) -> bool:
-    name = (
-        node.id
-        if isinstance(node, ast.Name)
-        else node.attr
-        if isinstance(node, ast.Attribute)
-        else ""
-    )
-    return bool(SECRET_NAME.fullmatch(name))
+    """Return whether a node names a secret, or takes one out of a mapping such as the headers of a request."""
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return bool(SECRET_NAME.fullmatch(name))
+        case ast.Subscript(slice=ast.Constant(value=str(name))):
+            return bool(_SECRET_KEY.fullmatch(name))
+        case ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value=str(name)), *_]):
+            return bool(_SECRET_KEY.fullmatch(name))
+    return False
 
 
 def _switch(node: ast.Assign) -> Iterator[Objection]:

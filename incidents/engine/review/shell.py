@@ -117,8 +117,23 @@ def _rm(arguments: list[str]) -> Objection | None:
 
 
 def _chmod(arguments: list[str]) -> Objection | None:
+    if found := _all_of_it(arguments):
+        return found
     if any(re.fullmatch(r"0?777|[ao]\+.*w.*|o=.*w.*", item) for item in arguments):
         return "open-permissions", REGRESSION, "lets everybody write"
+    return None
+
+
+def _all_of_it(arguments: list[str]) -> Objection | None:
+    everything = any(
+        item in {"/", "/*", "~", "/etc", "/usr", "/var", "/home"} for item in arguments
+    )
+    if everything and "R" in _flags(arguments) + ("R" if "--recursive" in arguments else ""):
+        return (
+            "broad-rights",
+            DESTRUCTIVE,
+            "changes the rights of everything below a folder of the system",
+        )
     return None
 
 
@@ -161,6 +176,9 @@ _JUDGES: dict[str, tuple[Callable[[list[str]], Objection | None], ...]] = {
     "nc": (_needs(r"(?:^|\s)-\w*e\b", REGRESSION, "reverse-shell", "gives a shell to a connection"),),
     "kubectl": (_needs(r"^delete\b", DESTRUCTIVE, "removes-deployment", "deletes from the cluster"),),
     "docker": (_needs(r"\bprune\b|^rm\s|volume rm", DESTRUCTIVE, "removes-deployment", "removes containers or volumes"),),
+    "chown": (_all_of_it,),
+    "aws": (_needs(r"\bs3\s+rm\b.*--recursive|\bs3\s+rb\b.*--force", DATA_LOSS, "empties-store", "empties a bucket"),),
+    "gsutil": (_needs(r"\brm\s+-\w*r|\brb\b", DATA_LOSS, "empties-store", "empties a bucket"),),
     "shred": (_needs(r"\w", DESTRUCTIVE, "disk-command", "overwrites files for good"),),
     **dict.fromkeys(("wipefs", "fdisk", "parted", "mkfs", "mkswap", "sgdisk"), (_DISK,)),
     **{f"mkfs.{kind}": (_DISK,) for kind in ("ext4", "ext3", "ext2", "xfs", "btrfs", "vfat")},
