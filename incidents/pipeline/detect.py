@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 
 from incidents import policy, queue
 from incidents.alerts.opened import tell_opened
 from incidents.engine.fingerprints import fingerprint
-from incidents.models import Incident
-from incidents.pipeline import flapping
+from incidents.models import Deployment, Incident
+from incidents.pipeline import flapping, relapses
 from incidents.pipeline.fates import Fate, deployed_services, fate_of
 from incidents.states import BEFORE_DEPLOY, OPEN, Status, Step
 from incidents.timeline import note
@@ -35,21 +35,26 @@ def consume_changes(*, now: datetime, limit: int = 500) -> list[int]:
     found: list[int] = []
     held_up: set[int] = set()
     changes = list(waiting.select_related("service").order_by("id")[:limit])
-    deployed = deployed_services(changes)
+    deployed, watched = deployed_services(changes), relapses.watched_services(changes)
     for change in changes:
         if change.service_id in held_up:
             continue
         fate = fate_of(change, now=now, deployed=change.service_id in deployed)
         if fate is Fate.WAIT:
             held_up.add(change.service_id)
-        elif (incident := _consume(change, fate, now)) is not None:
+        elif (incident := _consume(change, fate, now, watched)) is not None:
             found.append(incident.pk)
     for incident_id in flapping.steady_again(now=now):
         _end_held(incident_id)
     return found
 
 
-def _consume(change: HealthChange, fate: Fate, now: datetime) -> Incident | None:
+def _consume(
+    change: HealthChange, fate: Fate, now: datetime, watched: Collection[int] = ()
+) -> Incident | None:
+    failure, blamed = failure_of(change), None
+    if fate is Fate.ACT and change.after != Health.HEALTHY and change.service_id in watched:
+        blamed = relapses.cause_of(change, failure)
     with transaction.atomic():
         unclaimed = HealthChange.objects.filter(pk=change.pk, consumed_at=None)
         if not unclaimed.update(consumed_at=now) or fate is Fate.DROP:
@@ -57,7 +62,7 @@ def _consume(change: HealthChange, fate: Fate, now: datetime) -> Incident | None
         if change.after == Health.HEALTHY:
             _recover(change)
             return None
-        incident = _open_or_join(change)
+        incident = _open_or_join(change, failure, blamed)
         if incident is not None:
             queue.enqueue(queue.RUN, incident.pk)
         return incident
@@ -70,8 +75,9 @@ def failure_of(change: HealthChange) -> Failure:
     return Failure(**{**known, "symptom": change.symptom})
 
 
-def _open_or_join(change: HealthChange) -> Incident | None:
-    failure = failure_of(change)
+def _open_or_join(
+    change: HealthChange, failure: Failure, blamed: Deployment | None
+) -> Incident | None:
     print_of = fingerprint(change.service.slug, failure)
     of_service = Incident.objects.select_for_update().filter(service=change.service)
     same = of_service.filter(fingerprint=print_of)
@@ -83,7 +89,13 @@ def _open_or_join(change: HealthChange) -> Incident | None:
     recent = same.filter(
         status__in=[Status.RESOLVED, Status.RECOVERED], ended_at__gte=since
     ).first()
-    return _reopen(recent, change) if recent else _open(change, failure, print_of)
+    if recent:
+        return _reopen(recent, change)
+    title = headline(change.service, failure)
+    if blamed and (relapsed := relapses.put_down_to(blamed, change, title)):
+        _join(relapsed, f"Seen as well: {title}")
+        return relapsed
+    return _open(change, failure, print_of)
 
 
 def _one_of_too_many(of_service: QuerySet[Incident]) -> Incident | None:
@@ -130,7 +142,7 @@ def _seen(change: HealthChange) -> dict[str, object]:
 
 def _reopen(incident: Incident, change: HealthChange) -> Incident:
     """Take the same cause up again; a deployment whose watch window is still open is a relapse and is undone."""
-    watched = _is_watched(incident)
+    watched = relapses.is_watched(incident)
     changes = {"reopened": incident.reopened + 1, "failed_since": change.at, "auto_resolved": False}
     if watched:
         incident.move(status=Status.ROLLED_BACK, step=Step.VERIFY, lease=None, **changes)
@@ -148,18 +160,6 @@ def _reopen(incident: Incident, change: HealthChange) -> Incident:
             incident, "reopened", f"The same cause is back within {minutes:.0f} minutes: reopened."
         )
     return incident
-
-
-def _is_watched(incident: Incident) -> bool:
-    """Say whether a deployment's watch window is open; a fault injected since then is news and no relapse."""
-    watched = incident.deployments.filter(
-        state="healthy", settled_at=None, watch_until__gt=timezone.now()
-    ).last()
-    if watched is None:
-        return False
-    return not FaultInjection.objects.filter(
-        service_id=incident.service_id, at__gte=watched.healthy_at
-    ).exists()
 
 
 def _recover(change: HealthChange) -> None:

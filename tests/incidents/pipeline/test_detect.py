@@ -78,7 +78,7 @@ def service_named(name: str = "Orders", **fields: Any) -> Service:
 @pytest.fixture(autouse=True)
 def frozen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let rows be written at the times of the story."""
-    monkeypatch.setattr("incidents.pipeline.detect.timezone.now", lambda: World.now)
+    monkeypatch.setattr("incidents.pipeline.relapses.timezone.now", lambda: World.now)
 
 
 @pytest.fixture
