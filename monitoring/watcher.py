@@ -1,5 +1,7 @@
 """Notices the end of a service's process within milliseconds, where a probe would take up to its interval.
 
+A process that has started anew is probed as soon as it listens: a new version is when a service most often breaks.
+
 On Linux the kernel tells (a pidfd becomes readable when its process ends); elsewhere the state is looked at every
 50 ms. Both ways only prompt a look at the runtime's `process()`, which alone says whether the end was planned.
 """
@@ -9,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import selectors
+import socket
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -42,13 +45,17 @@ class Watched:
     watched_pid: int | None = None
     told: int = 0
     """The generation whose end has been recorded."""
+    seen: int | None = None
+    """The generation that was seen running last."""
+    is_unasked: bool = False
+    """Whether it has started anew and no probe was asked for yet."""
     restless_until: float = 0.0
     """Until when it is looked at often: it may be coming back, and may die at once."""
 
     @property
     def restless(self) -> bool:
-        """Return whether nobody would tell us of its next end."""
-        return self.pidfd < 0 and time.monotonic() < self.restless_until
+        """Return whether nobody would tell us of its next end, or of its readiness."""
+        return (self.pidfd < 0 or self.is_unasked) and time.monotonic() < self.restless_until
 
 
 class Watcher:
@@ -101,11 +108,20 @@ class Watcher:
             if state.phase == "running":
                 self._follow(watched, state)
                 self._survive(partial(self._take, watched, state))
+                self._survive(partial(self._have_asked, watched, state))
             elif state.phase == "exited" and state.generation != watched.told:
                 self._tell(watched, state)
 
     def _take(self, watched: Watched, state: ProcessState) -> None:
         self._sampler.take(service_id=watched.spec.id, state=state, now=timezone.now())
+
+    def _have_asked(self, watched: Watched, state: ProcessState) -> None:
+        """Ask for a probe of a process that has started since the last look, once it listens."""
+        watched.is_unasked |= watched.seen not in (None, state.generation)
+        watched.seen = state.generation
+        if watched.is_unasked and _listens(watched.spec):
+            operations.request_probe(watched.spec.id, now=timezone.now(), deep=True)
+            watched.is_unasked = False
 
     def _follow(self, watched: Watched, state: ProcessState) -> None:
         """Have the kernel tell of the end of this very process."""
@@ -149,6 +165,14 @@ class Watcher:
             act()
         except _HICCUPS as error:
             log.warning("will be tried again: %s", error)
+
+
+def _listens(spec: ServiceSpec) -> bool:
+    try:
+        with socket.create_connection((spec.host, spec.port), timeout=POLL_SECONDS):
+            return True
+    except OSError:
+        return False
 
 
 def enabled_specs() -> list[ServiceSpec]:

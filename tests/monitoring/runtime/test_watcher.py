@@ -21,6 +21,7 @@ from django.db import OperationalError
 from agentops_site.integrations.local import LocalRuntime
 from monitoring import operations, watcher
 from monitoring.keeper.client import KeeperClient
+from monitoring.resources import Sampler
 from monitoring.values import ProcessState, ServiceSpec
 from monitoring.watcher import Watcher
 from tests.monitoring.runtime.conftest import MakeService
@@ -35,6 +36,12 @@ class Told:
 
     ends: list[tuple[int, ProcessState, float]] = field(default_factory=list)
     failures: int = 0
+    asked: list[int] = field(default_factory=list)
+
+    def request_probe(self, service_id: int, *, now: datetime, deep: bool) -> None:
+        assert now.tzinfo
+        assert deep
+        self.asked.append(service_id)
 
     def record_exit(self, *, service_id: int, process: ProcessState, now: datetime) -> int:
         assert now.tzinfo
@@ -55,6 +62,9 @@ class Scene:
     def has_told(self, times: int) -> bool:
         return len(self.told.ends) >= times
 
+    def has_asked(self, times: int) -> bool:
+        return len(self.told.asked) >= times
+
     def first(self) -> tuple[int, ProcessState, float]:
         until(lambda: self.told.ends, TIMES_OUT)
         return self.told.ends[0]
@@ -64,6 +74,8 @@ class Scene:
 def scene(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     made = Scene(Told(), [])
     monkeypatch.setattr(operations, "record_exit", made.told.record_exit)
+    monkeypatch.setattr(operations, "request_probe", made.told.request_probe)
+    monkeypatch.setattr(Sampler, "take", lambda _self, **_: None)  # has tests of its own
     monkeypatch.setattr(watcher, "enabled_specs", lambda: list(made.specs))
     monkeypatch.setattr(watcher, "close_old_connections", lambda: None)
     monkeypatch.setattr(watcher, "REREAD_SECONDS", 0.2)
@@ -107,6 +119,39 @@ def test_planned_ends_are_never_told(
     runtime.start(other)
     assert scene.first()[0] == other.id  # the watcher was awake all the time
     assert [service_id for service_id, _, _ in scene.told.ends] == [other.id]
+
+
+def test_a_process_that_started_anew_is_probed_once_it_listens_and_only_once(
+    scene: Scene, runtime: LocalRuntime, make_service: MakeService
+) -> None:
+    spec = make_service()
+    runtime.start(spec)
+    scene.specs.append(spec)
+    time_to_follow = time.monotonic() + 0.5
+    until(lambda: time.monotonic() > time_to_follow)
+    assert scene.told.asked == []  # it ran before we looked: the schedule has it
+    for number in (1, 2):
+        runtime.restart(spec)
+        until(partial(scene.has_asked, number), TIMES_OUT)
+    looks = time.monotonic() + 0.5
+    until(lambda: time.monotonic() > looks)
+    assert scene.told.asked == [spec.id, spec.id]
+
+
+def test_a_process_that_does_not_listen_yet_is_not_probed(
+    scene: Scene, runtime: LocalRuntime, make_service: MakeService
+) -> None:
+    deaf = make_service("import time; time.sleep(60)")
+    heard = make_service()
+    for spec in (deaf, heard):
+        runtime.start(spec)
+        scene.specs.append(spec)
+    time_to_follow = time.monotonic() + 0.5
+    until(lambda: time.monotonic() > time_to_follow)
+    for spec in (deaf, heard):
+        runtime.restart(spec)
+    until(lambda: scene.told.asked, TIMES_OUT)
+    assert scene.told.asked == [heard.id]
 
 
 def test_each_end_is_told_once_also_when_the_service_dies_again(
