@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from monitoring import charts, queries
+from monitoring.faults.catalogue import all_faults
 from monitoring.models import ProbeMinute, Service
 from monitoring.outcomes import verdict_from_json
 from monitoring.values import Health
@@ -17,6 +18,28 @@ AUTONOMY_WORDS = {
     "ask": "A person approves every fix.",
     "auto": "The agent fixes alone up to severity {ceiling}, when its score is at least {threshold}.",
 }
+
+
+def fault_cards() -> list[dict[str, Any]]:
+    """Return every fault of the catalogue, with the way back in words: that is always the same deed."""
+    return [
+        {
+            "name": fault.name,
+            "title": fault.title,
+            "what": fault.what,
+            "symptom": fault.symptom,
+            "severity": fault.severity,
+            "way_back": _way_back(fault.paths),
+        }
+        for fault in all_faults()
+    ]
+
+
+def _way_back(paths: Sequence[str]) -> str:
+    if not paths:
+        return "The process is started again."
+    verb = "is" if len(paths) == 1 else "are"
+    return f"{' and '.join(paths)} {verb} put back and the process started again."
 
 
 def listing(*, before: int | None, now: datetime) -> dict[str, Any]:

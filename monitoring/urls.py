@@ -12,5 +12,6 @@ urlpatterns = [
     path("services/<slug:slug>/", views.service, name="service"),
     path("services/<slug:slug>/probe/", views.probe, name="probe"),
     path("services/<slug:slug>/faults/", views.inject, name="inject"),
+    path("services/<slug:slug>/break/", views.faults, name="faults"),
     path("services/<slug:slug>/restore/", views.restore, name="restore"),
 ]

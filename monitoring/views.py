@@ -64,6 +64,18 @@ def probe(request: HttpRequest, slug: str) -> HttpResponse:
     return redirect("monitoring:service", slug=slug)
 
 
+@never_cache
+@require_safe
+@needs(Verb.VIEW)
+def faults(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show every fault with what it does, how it shows, how bad it is and the way back."""
+    found = _found(slug)
+    if not found.is_demo:
+        raise Http404("Only demo services are broken on purpose.")
+    context = {"service": found, "kinds": pages.fault_cards()} | _rights(request, found)
+    return render(request, "monitoring/faults.html", context)
+
+
 @require_POST
 @needs(Verb.VIEW)
 def inject(request: HttpRequest, slug: str) -> HttpResponse:
@@ -91,7 +103,8 @@ def restore(request: HttpRequest, slug: str) -> HttpResponse:
     except (injection.FaultRefused, TargetError) as error:
         messages.error(request, str(error))
     else:
-        messages.success(request, f"{count} taken out, and {found.name} is started again.")
+        taken = "1 fault is" if count == 1 else f"{count} faults are"
+        messages.success(request, f"{taken} taken out, and {found.name} is started again.")
     return redirect("monitoring:service", slug=slug)
 
 

@@ -36,6 +36,7 @@ def page(request: HttpRequest) -> HttpResponse:
     verbs = allowed_verbs(request.user, service=service.slug)
     context = _panels(service) | {
         "services": services,
+        # Open ones only: what is over would push the answers of now off the screen.
         "incidents_url": _served(INCIDENTS_OF.format(slug=service.slug)),
         "traffic_url": _served(TRAFFIC_OF.format(slug=service.slug)),
         "may_read": Verb.SEND_READ in verbs,

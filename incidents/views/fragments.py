@@ -46,10 +46,12 @@ def header_bell(request: HttpRequest) -> HttpResponse:
 @require_GET
 @needs(Verb.VIEW)
 def of_service(request: HttpRequest, slug: str) -> HttpResponse:
-    """Serve the last incidents of one service, for its page."""
-    wanted = listing.Wanted(service=slug)
+    """Serve the last incidents of one service for its page, or with `?open=1` only those that are not over."""
+    only_open = request.GET.get("open") == "1"
+    wanted = listing.Wanted(service=slug, group="open" if only_open else "")
     found = listing.page(wanted)
     context = {"rows": found["rows"][:ROWS_OF_SERVICE], "all_url": f"/{wanted.query(group='all')}"}
+    context |= {"only_open": only_open}
     return render(request, "incidents/parts/of_service.html", context)
 
 

@@ -33,6 +33,7 @@ TEAM = [
     "/incidents/{healed}/",
     "/services/",
     "/services/shop/",
+    "/services/shop/break/",
     "/live/",
     "/analytics/",
     "/reports/",

@@ -11,8 +11,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django.utils.html import escape
 
 from monitoring import charts, pages
+from monitoring.faults.catalogue import all_faults
 from monitoring.models import HealthChange, ProbeMinute, Service, ServiceHealth, Snapshot
 from teams.models import AuditEntry, User
 from teams.people import settle_role
@@ -148,6 +150,46 @@ def test_breaking_and_mending_are_buttons_for_those_who_may(
     assert runtime.done == ["kill 9", "restart"]
     said = lead.post("/services/shop/faults/", {"fault": "meteor"}, follow=True)
     assert "There is no fault" in said.content.decode()
+
+
+def test_every_fault_is_shown_with_what_it_does_and_the_way_back(
+    signed_in: As, shop: Service, runtime: ScriptedRuntime
+) -> None:
+    lead, viewer = signed_in("team_lead"), signed_in("viewer")
+    page = lead.get("/services/shop/break/").content.decode()
+    assert page.count("Put it in") == len(all_faults()) >= 14
+    for fault in all_faults():
+        for words in (fault.title, fault.what, fault.symptom):
+            assert escape(words) in page
+    assert "Put everything back" in page
+    assert "/services/shop/break/" in lead.get("/services/shop/").content.decode()
+    read = viewer.get("/services/shop/break/").content.decode()
+    assert "Put it in" not in read
+    assert "Put everything back" not in read
+    assert "ask a team lead or a manager" in read
+    Service.objects.update(is_demo=False)
+    assert lead.get("/services/shop/break/").status_code == 404
+
+
+def test_everything_is_put_back_also_when_no_fault_is_listed(
+    signed_in: As, shop: Service, runtime: ScriptedRuntime
+) -> None:
+    said = signed_in("team_lead").post("/services/shop/restore/", follow=True).content.decode()
+    assert "0 faults are taken out, and Shop is started again." in said
+    assert runtime.done == ["restart"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "way_back"),
+    [
+        ("bug", "handler.py is put back and the process started again."),
+        ("wrong_total", "pricing.py is put back and the process started again."),
+        ("crash", "The process is started again."),
+    ],
+)
+def test_the_way_back_is_in_words(fault: str, way_back: str) -> None:
+    (card,) = (card for card in pages.fault_cards() if card["name"] == fault)
+    assert card["way_back"] == way_back
 
 
 def test_an_empty_list_says_what_to_do(signed_in: As) -> None:

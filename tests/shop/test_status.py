@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from incidents.models import Incident
+from incidents.queries import public
 from monitoring import uptime
 from monitoring.models import HealthChange, Service, ServiceHealth
 from tests.shop.store import text_of
@@ -126,6 +127,25 @@ def test_incidents_are_shown_without_title_cause_or_person() -> None:
     assert "Shop was slow or failed in places We are working on it" in shown
     for secret in ("KeyError", "pricing", "password", "Config"):
         assert secret not in page.content.decode()
+
+
+def test_an_incident_that_lasts_is_not_pushed_off_by_short_ones_and_past_ones_are_in_order() -> (
+    None
+):
+    service, now = watched(since=timezone.now() - DAY), timezone.now()
+    Incident.objects.create(service=service, fingerprint="lasts", title="t", severity="high")
+    for number in range(25):
+        began = now - timedelta(minutes=100 - number if number % 2 else number + 1)
+        Incident.objects.create(
+            service=service, fingerprint=f"{number}", title="t", severity="low", status="RECOVERED",
+            detected_at=began, ended_at=began + timedelta(seconds=9),
+        )  # fmt: skip
+    page = Client().get("/incidents/fragments/public/")
+    assert "Shop worked only in part We are working on it" in text_of(page)
+    past = public.incidents(now=now)["past"]
+    assert len(past) == public.MOST
+    assert past == sorted(past, key=lambda row: row["began"], reverse=True)
+    assert past[0]["began"] == now - timedelta(minutes=1)
 
 
 def test_the_number_of_queries_is_the_same_for_any_number_of_services() -> None:

