@@ -68,6 +68,13 @@ class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
         model = Service
         fields = "__all__"  # noqa: DJ007 (the admin's fieldsets choose)
 
+    def clean_maintenance_until(self) -> Any:
+        """Refuse a window that is over before it begins: a manager with another clock would trust in it."""
+        until = self.cleaned_data["maintenance_until"]
+        if until and "maintenance_until" in self.changed_data and until <= timezone.now():
+            raise forms.ValidationError("This time is past; a window ends later than now.")
+        return until
+
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]
         if self.errors:

@@ -87,7 +87,7 @@ def _stats(figures: dict[str, Any]) -> list[dict[str, str]]:
         _timed("Time to detect", figures["mttd"]),
         _timed("Time to acknowledge", figures["mtta"]),
         _timed("Time to resolve", figures["mttr"]),
-        _stat("Came back", str(figures["recurring"]), f"{figures['reopened']} times reopened"),
+        _stat("Came back", str(figures["recurring"]), f"reopened: {figures['reopened']}"),
         _stat("False alarms", percent(figures["false_positive_rate"]), f"{figures['false_positives']} recovered unchanged"),
         _stat("Cost of models", f"${figures['cost_usd']:.2f}", f"{figures['tokens']:,} tokens"),
     ]  # fmt: skip

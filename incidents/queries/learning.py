@@ -199,8 +199,8 @@ VIEWS = {
 def _record(row: LearningRecord) -> dict[str, Any]:
     held = {True: ("held", "ok"), False: ("did not hold", "danger"), None: ("not known yet", "")}
     words, tone = held[row.held]
-    if row.held is None and row.kind not in LearningRecord.OUTCOMES:
-        words = "judged by its outcome"
+    if row.kind not in LearningRecord.OUTCOMES:  # a person's word is no outcome
+        words = {None: "judged by its outcome", False: "refused"}.get(row.held, words)
     return {
         "row": row,
         "kind": KIND_WORDS.get(row.kind, row.kind),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|!])")
@@ -70,7 +71,8 @@ def _at(place: str) -> str:
 
 def _moment(row: dict[str, str]) -> str:
     by = f", {_plain(row['by'])}" if row["by"] else ""
-    return f"- {row['what']}: {row['at']}{by}"
+    at = datetime.fromisoformat(row["at"]).astimezone(UTC)
+    return f"- {row['what']}: {at:%Y-%m-%d %H:%M:%S} UTC{by}"
 
 
 def _fix(fix: dict[str, Any] | None) -> Iterator[str]:

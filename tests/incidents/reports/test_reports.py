@@ -118,6 +118,7 @@ def test_markdown_holds_every_part_and_escapes_foreign_text(shweta: User) -> Non
     for title in ("Post-mortem", "Root cause", "The fix", "The proof", "Safety", "Follow-ups"):
         assert f"## {title}\n" in text
     assert "```diff\ndiff --git a/pricing.py" in text
+    assert "- Detected: 2026-03-02 12:00:00 UTC, monitoring" in text
 
 
 def test_a_junior_reads_no_report_unless_something_in_it_is_theirs(
