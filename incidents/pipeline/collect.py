@@ -41,11 +41,15 @@ def collect(incident: Incident, tools: Tools) -> None:
         with transaction.atomic():
             incident.move(status=Status.INVESTIGATING, step=Step.COLLECT)
     spec, failure = incident.service.spec(), failure_from(incident.failure)
-    with ThreadPoolExecutor(THREADS) as pool:
+    pool = ThreadPoolExecutor(THREADS)
+    try:
         looking = look(pool, spec, tools.reader(spec), failure)
         row = _row(incident)  # read from the database meanwhile
         past = [*_by_the_minute(incident), *history.exhibits_of(incident, row.pack["similar"])]
         seen = looking.result()
+    finally:
+        # Without waiting: what was asked of a hanging service to see its stacks hangs too, and needs no answer.
+        pool.shutdown(wait=False)
     last_good = _last_good(incident, seen)
     trees = (seen.tree or {}, last_good.tree() if last_good else None)
     _fill(row, seen, last_good)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any, TypeVar
 
 import pytest
@@ -45,6 +46,8 @@ class Runtime(FakeRuntime):
     stacks: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     during: list[str] = field(default_factory=list)
+    answers: Event | None = None
+    waited_for: bool = False
 
     def check(self, spec: ServiceSpec, command: CheckCommand) -> CheckRun:
         return CheckRun(ran=False, why="nothing can be run")
@@ -55,6 +58,8 @@ class Runtime(FakeRuntime):
 
     def request(self, spec: ServiceSpec, request: HttpRequest, timeout: float) -> Answer:
         self.asked.append(f"{request.method} {request.path}")
+        if self.answers is not None:
+            self.waited_for = not self.answers.wait(20)
         return Answer(failure="timeout")
 
 
@@ -199,6 +204,17 @@ def test_a_hang_is_sampled_while_it_is_asked_again(service: Service, runtime: Ru
     assert runtime.during == ["GET /total?n=1"] * 3
     assert [f"Sample {n}" in row.pack["stacks"] for n in (1, 2, 3)] == [True] * 3
     assert "of one processor" in bodies(row)["process"]
+
+
+def test_nobody_waits_for_the_answer_of_what_hangs(service: Service, runtime: Runtime) -> None:
+    runtime.stacks, runtime.answers = [SPY.format(name="request")], Event()
+    incident = incident_of(service, symptom="timeout", error_type="timeout", traceback="")
+    try:
+        collected(incident, runtime)
+        assert runtime.asked == ["GET /total?n=1"]
+        assert not runtime.waited_for
+    finally:
+        runtime.answers.set()
 
 
 def test_a_write_is_never_sent_again_to_see_where_it_hangs(
