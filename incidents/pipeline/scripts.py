@@ -89,7 +89,11 @@ def _recorded(pack: EvidencePack, service: Service) -> list[Exchange]:
     A recorded request that is declared as well is judged as declared: the health path by what it says, a smoke request by
     its declared status.
     """
-    failed = {_name(one.request) for one in pack.failing if one.request.method in READS}
+    seen_failing = [
+        *pack.failing,
+        *_observed(pack, service),
+    ]  # an answer may be wrong with status 200
+    failed = {_name(one.request) for one in seen_failing if one.request.method in READS}
     good = [one for one in pack.good if _is_recorded(one) and _name(one.request) not in failed]
     ordered = sorted([*pack.failing, *good], key=lambda one: one.order or 0)
     as_declared = {_name(one.request): one for one in _declared(service, ()) if not _writes(one)}
