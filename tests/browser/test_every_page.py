@@ -31,6 +31,7 @@ TEAM = [
     "/?group=all",
     "/incidents/{waiting}/",
     "/incidents/{healed}/",
+    "/incidents/{waiting}/propose/",
     "/services/",
     "/services/shop/",
     "/services/shop/break/",
