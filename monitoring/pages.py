@@ -8,7 +8,7 @@ from typing import Any
 
 from monitoring import charts, queries
 from monitoring.faults.catalogue import all_faults
-from monitoring.models import ProbeMinute, Service
+from monitoring.models import ProbeMinute, Service, ServiceHealth
 from monitoring.outcomes import verdict_from_json
 from monitoring.values import Health
 
@@ -64,7 +64,7 @@ def one(service: Service, *, now: datetime) -> dict[str, Any]:
         "health": health.state if health else Health.UNKNOWN.value,
         "since": health.since if health else None,
         "last_probe_at": health.last_probe_at if health else None,
-        "latency": milliseconds(health.latency_ms if health else None),
+        "latency": _latency(health),
         "uptime": percent(share),
         "symptom": queries.SYMPTOM_WORDS.get(verdict.symptom, "") if verdict else "",
         "detail": verdict.detail if verdict else "",
@@ -97,6 +97,13 @@ def policy_words(service: Service, *, now: datetime) -> list[str]:
     return words
 
 
+def _latency(health: ServiceHealth | None) -> str:
+    """Return how fast it answers; nothing while it is down: how fast a refusal came says nothing of the service."""
+    if health is None or health.state == Health.DOWN:
+        return ""
+    return milliseconds(health.latency_ms)
+
+
 def milliseconds(value: float | None) -> str:
     """Return a latency in words; empty when there is none."""
     if value is None:
@@ -120,7 +127,7 @@ def _row(
         "slug": service.slug,
         "health": health.state if health else Health.UNKNOWN.value,
         "since": health.since if health else None,
-        "latency": milliseconds(health.latency_ms if health else None),
+        "latency": _latency(health),
         "points": charts.sparkline(sparks.get(service.pk, [])),
         "uptime": percent(uptimes.get(service.pk)),
         "autonomy": "paused" if service.paused else service.autonomy,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from incidents.models import Deployment, Fix, Incident
 from incidents.queries import diffs, proof
 from incidents.queries.links import line_url
 from incidents.queries.page import Loaded
-from incidents.queries.words import between
+from incidents.queries.words import action_words, between
 from monitoring.models import Service
 
 ROWS_SHOWN = 300
@@ -24,10 +23,11 @@ def change(loaded: Loaded, *, side_by_side: bool = False, whole: bool = False) -
     shown, hidden = _files(service, fix.diff, side_by_side=side_by_side, whole=whole)
     return {
         "fix": fix,
-        "actions": [_action_words(action) for action in fix.actions],
+        "actions": [action_words(action) for action in fix.actions],
         "author": str(fix.proposer or fix.author),
         "files": shown,
         "hidden": hidden,
+        "hidden_words": f"{hidden:,}",
         "side_by_side": side_by_side,
         "candidates": _candidates(loaded, fix),
     }
@@ -58,31 +58,13 @@ def _files(
     return shown, hidden
 
 
-def _action_words(action: Mapping[str, Any]) -> str:
-    path = action.get("path", "")
-    match action.get("kind"):
-        case "restart":
-            return "Restart the service"
-        case "edit":
-            return f"Edit {path}"
-        case "revert" if action.get("hunks"):
-            count = len(action["hunks"])
-            return f"Put {count} change{'s' if count > 1 else ''} in {path} back to last known good"
-        case "revert":
-            return f"Put {path} back to last known good"
-        case "revert_env":
-            return f"Put {', '.join(action.get('names', []))} back to last known good"
-        case kind:
-            return str(kind)
-
-
 def _candidates(loaded: Loaded, chosen: Fix | None) -> list[dict[str, Any]]:
     words = {"refused": "warn", "lost": "", "candidate": "info", "chosen": "ok"}
     return [
         {
             "fix": fix,
             "tone": words[fix.state],
-            "actions": "; ".join(_action_words(action) for action in fix.actions),
+            "actions": "; ".join(action_words(action) for action in fix.actions),
             "trial": proof.receipt(getattr(fix, "trial", None)),
             "diff": fix.diff,
             "can_choose": bool(fix.writes) or fix.state != Fix.State.REFUSED,

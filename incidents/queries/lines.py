@@ -55,14 +55,15 @@ def lines(found: QuerySet[Incident]) -> list[Line]:
 def line_html(line: Line, *, asks: bool = False) -> SafeString:
     """Return the line; `asks` adds the button that leads to the decision."""
     url = f"/incidents/{line.pk}/"
-    note = line.waits_for if line.status in WAITING else ""
+    taken = "Taken over by a person; the agent's hands are off." if line.taken_over_by_id else ""
+    note = (line.waits_for if line.status in WAITING else "") or ("" if line.ended_at else taken)
     return SafeString(
         f'<li class="row" data-key-row><div class="row__main">'
         f'<a class="row__title" href="{url}">{escape(line.title)}</a>'
         f'<div class="row__meta">{_meta(line)}</div>'
         f"{_NOTE.format(escape(note)) if note else ''}</div>"
         f'<div class="row__end">{severity_html(line.severity)}{status_html(line.status)}'
-        f"{_DECIDE.format(url, line.pk) if asks else ''}</div></li>"
+        f"{_DECIDE.format(url, line.pk) if asks and line.status in WAITING else ''}</div></li>"
     )
 
 

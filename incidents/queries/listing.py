@@ -129,7 +129,7 @@ def _more(key: str, count: int) -> str:
 
 
 def _section(person: User, mine: Rights, line: Line) -> str:
-    if line.status in WORKING:
+    if line.status in WORKING and not line.taken_over_by_id:
         return "working"
     own = person.pk in (line.assignee_id, line.taken_over_by_id)
     return "needs" if own or mine.covers(line) else "waits"

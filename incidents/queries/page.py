@@ -21,7 +21,7 @@ from incidents.models import (
 )
 from incidents.queries import flow
 from incidents.queries.links import line_url
-from incidents.queries.words import between
+from incidents.queries.words import action_words, between
 from incidents.states import ENDED, WORKING, Status, Step
 
 RELATED = ("service", "assignee", "taken_over_by", "acknowledged_by", "caused_by")
@@ -119,6 +119,9 @@ def head(loaded: Loaded) -> dict[str, Any]:
         "lasted": between(since, incident.ended_at),
         "asked": asked(loaded),
         "asked_tone": _asked_tone(incident),
+        "hit": _hit(loaded),
+        "offer": _offer(loaded),
+        "question": _question(loaded),
         "steps": flow.steps(loaded),
     }
 
@@ -134,6 +137,37 @@ def asked(loaded: Loaded) -> str:
         by_itself = " without a person" if incident.auto_resolved else ""
         return f"{ENDED_WORDS[Status(incident.status)]}{by_itself}."
     return f"{DOES_NOW.get(Step(incident.step), 'The agent is at work')}."
+
+
+def _hit(loaded: Loaded) -> str:
+    """Return how much fails, while it does and as far as it was measured."""
+    measured = loaded.diagnosis.impact if loaded.diagnosis else {}
+    if loaded.incident.status in ENDED or not measured.get("probes"):
+        return ""
+    return f"{measured.get('failed_probes', 0)} of {measured['probes']} checks failed"
+
+
+def _offer(loaded: Loaded) -> dict[str, str] | None:
+    """Return what the agent wants to do and why that may be trusted, while a person is asked about it."""
+    fix = loaded.fix
+    if fix is None or _asked_tone(loaded.incident) != "ask":
+        return None
+    deeds = [action_words(action) for action in fix.actions]
+    more = f" and {len(deeds) - 2} more" if len(deeds) > 2 else ""
+    return {"what": f"{'; '.join(deeds[:2])}{more}.", "why": f"{', '.join(_trusted(loaded))}."}
+
+
+def _trusted(loaded: Loaded) -> list[str]:
+    trial, verdicts = loaded.trial, [row.passed for row in loaded.reviews]
+    proof = {True: "Proof passed", False: "Proof failed", None: "No proof"}
+    safe = "objects" if False in verdicts else "passed" if True in verdicts else "not judged"
+    score = f", confidence {loaded.decision.score:.2f}" if loaded.decision else ""
+    return [proof[trial.passed if trial else None], f"safety {safe}{score}"]
+
+
+def _question(loaded: Loaded) -> str:
+    kinds = {action.get("kind") for action in loaded.fix.actions} if loaded.fix else set()
+    return "Restart the service?" if kinds == {"restart"} else "Deploy this fix?"
 
 
 def _asked_tone(incident: Incident) -> str:

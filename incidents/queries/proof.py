@@ -74,12 +74,17 @@ def _request(line: dict[str, Any]) -> dict[str, Any]:
         "kind": line.get("kind"),
         "request": f"{line.get('method', '')} {line.get('path', '')}",
         "before": answer_words(line.get("before")),
+        "before_bad": _status(line.get("before")) != _status(line.get("expected")),
         "after": answer_words(line.get("after")),
         "expected": answer_words(line.get("expected")),
         "verdict": words,
         "tone": tone,
         "differences": line.get("differences", []),
     }
+
+
+def _status(answer: dict[str, Any] | None) -> Any:
+    return (answer or {}).get("status")
 
 
 def _facts(body: dict[str, Any]) -> list[tuple[str, str]]:
@@ -159,6 +164,11 @@ def _term(term: dict[str, Any]) -> dict[str, Any]:
     return {
         "label": TERM_WORDS.get(term.get("name", ""), term.get("name", "")),
         "value": f"{value:+.2f}" if value else "0",
-        "note": term.get("note", ""),
+        "note": term.get("note", "") if value else _not_earned(term.get("note", "")),
         "earned": bool(value),
     }
+
+
+def _not_earned(note: str) -> str:
+    """Return the note of a term that gave nothing; the label before it says what would have counted."""
+    return "not so here" if note.startswith("not so: ") else note

@@ -30,7 +30,7 @@ def header_services() -> list[dict[str, Any]]:
             "name": name,
             "url": f"/services/{slug}/",
             "health": state,
-            "latency": milliseconds(latency),
+            "latency": "" if state == "down" else milliseconds(latency),  # a refusal takes no time
             "points": points(latencies.get(service_id, [])),
         }
         for state, latency, service_id, name, slug in shown

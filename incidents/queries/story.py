@@ -77,7 +77,7 @@ def entry(row: TimelineEntry) -> dict[str, Any]:
 
 def _without_actor(text: str, actor: str) -> str:
     """Return the text without the name that stands before it in bold anyway."""
-    return text.removeprefix(f"{actor} ")
+    return text.removeprefix(f"{actor} ").replace(f" ({actor})", "", 1) if actor else text
 
 
 def count(incident_id: int) -> int:

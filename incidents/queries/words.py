@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -72,3 +73,22 @@ def answer_words(answer: dict[str, Any] | None) -> str:
         failure = str(answer.get("failure") or "none").replace("_", " ")
         return f"no answer: {failure}"
     return f"{answer['status']} in {answer.get('ms', 0):.0f} ms"
+
+
+def action_words(action: Mapping[str, Any]) -> str:
+    """Return one typed action of a fix in words: "Restart the service"."""
+    path = action.get("path", "")
+    match action.get("kind"):
+        case "restart":
+            return "Restart the service"
+        case "edit":
+            return f"Edit {path}"
+        case "revert" if action.get("hunks"):
+            count = len(action["hunks"])
+            return f"Put {count} change{'s' if count > 1 else ''} in {path} back to last known good"
+        case "revert":
+            return f"Put {path} back to last known good"
+        case "revert_env":
+            return f"Put {', '.join(action.get('names', []))} back to last known good"
+        case kind:
+            return str(kind)

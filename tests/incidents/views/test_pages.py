@@ -9,8 +9,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from incidents.models import Decision, Evidence, Fix, Incident
-from monitoring.models import Service
+from incidents.models import Decision, Evidence, Fix, Incident, SafetyReview, Trial
+from monitoring.models import Service, ServiceHealth
 from teams.models import User
 from tests.incidents import rows
 
@@ -258,13 +258,95 @@ def test_every_status_has_its_page(service: Service, shweta: User) -> None:
         assert status.value in text_of(shweta, f"/incidents/{incident.pk}/")
 
 
+def head_of(person: User, incident: Incident) -> str:
+    return text_of(person, f"/incidents/{incident.pk}/part/head/")
+
+
+def bar_of(person: User, incident: Incident) -> str:
+    return text_of(person, f"/incidents/{incident.pk}/part/decision/")
+
+
+def test_the_head_says_what_the_agent_wants_and_why_it_may_be_trusted(
+    service: Service, shweta: User
+) -> None:
+    incident = rows.asked(service)
+    text = head_of(shweta, incident)
+    assert "Put 1 change in handler.py back to last known good." in text
+    assert "Proof passed, safety passed, confidence 0.90." in text
+    assert "19 of 24 checks failed" in text
+    Trial.objects.update(passed=False)
+    SafetyReview.objects.update(passed=False)
+    assert "Proof failed, safety objects, confidence 0.90." in head_of(shweta, incident)
+    ended = head_of(shweta, rows.resolved(service, shweta))
+    assert "The agent wants to" not in ended
+    assert "checks failed" not in ended
+
+
+def test_the_question_names_a_restart(service: Service, shweta: User) -> None:
+    incident = rows.asked(service)
+    assert "Deploy this fix?" in bar_of(shweta, incident)
+    Fix.objects.update(actions=[{"kind": "restart"}], diff="", writes={})
+    text = bar_of(shweta, incident)
+    assert "Restart the service?" in text
+    assert "Deploy this fix?" not in text
+
+
+def test_without_a_fix_there_is_nothing_to_reject(service: Service, shweta: User) -> None:
+    incident = rows.incident(service, status="ESCALATED", waits_for="An expert has to look.")
+    text = bar_of(shweta, incident)
+    assert 'data-open-dialog="reject-dialog"' not in text
+    assert 'data-open-dialog="close-dialog"' in text
+    assert "The cause was not found" in text_of(shweta, f"/incidents/{incident.pk}/")
+
+
+def test_what_a_person_took_over_is_not_shown_as_the_agents_work(
+    service: Service, shweta: User, yash: User
+) -> None:
+    fields = {"status": "INVESTIGATING", "severity": "blocker", "assignee": yash}
+    incident = rows.incident(service, taken_over_by=yash, **fields)
+    for person, where in [(yash, "needs"), (shweta, "needs")]:
+        text = section(text_of(person, "/"), where)
+        assert incident.title in text
+        assert "Taken over by a person" in text
+        assert "Decide" not in text
+        assert incident.title not in section(text_of(person, "/"), "working")
+
+
+def test_an_answer_that_was_as_expected_is_not_shown_as_a_failure(
+    service: Service, shweta: User
+) -> None:
+    incident = rows.asked(service)
+    path = f"/incidents/{incident.pk}/"
+    assert text_of(shweta, path).count("receipt__before") == 1
+    trial = Trial.objects.get()
+    for line in trial.receipt["requests"]:
+        line["before"] = line["expected"]
+    trial.save()
+    assert "receipt__before" not in text_of(shweta, path)
+
+
+def test_the_timeline_names_an_actor_once(service: Service, shweta: User) -> None:
+    incident = rows.asked(service)
+    rows.say(incident, "reviewed", "Safety review (the guard): passed", actor="the guard")
+    text = text_of(shweta, f"/incidents/{incident.pk}/")
+    assert "<strong>the guard</strong> Safety review: passed" in text
+
+
+def test_a_service_that_is_down_has_no_latency(service: Service, shweta: User) -> None:
+    paths = ["/incidents/fragments/header/health/", "/services/", "/services/shop/"]
+    for state, shown in [("healthy", True), ("down", False)]:
+        ServiceHealth.objects.update(state=state, latency_ms=12.4)
+        for path in paths:
+            assert ("12 ms" in text_of(shweta, path)) == shown, (path, state)
+
+
 def test_a_long_diff_comes_in_part_and_whole_on_demand(service: Service, shweta: User) -> None:
     incident = rows.asked(service)
     lines = "".join(f"+line {number}\n" for number in range(3000))
     Fix.objects.update(diff=f"diff --git a/big.py b/big.py\n@@ -0,0 +1,3000 @@\n{lines}")
     text = text_of(shweta, f"/incidents/{incident.pk}/")
     assert "line 2999" not in text
-    assert "Show 2701 more lines" in text
+    assert "Show 2,701 more lines" in text
     assert "line 2999" in text_of(shweta, f"/incidents/{incident.pk}/diff/?whole=1&view=split")
 
 
