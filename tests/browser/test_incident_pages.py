@@ -14,6 +14,7 @@ from monitoring.models import Service
 from teams.models import User
 from tests.browser.conftest import OpenPage
 from tests.browser.stack import Web
+from tests.browser.test_every_page import SIDEWAYS
 from tests.incidents import rows
 
 AXE = (Path(__file__).parents[1] / "vendor" / "axe.min.js").read_text()
@@ -179,6 +180,32 @@ def test_the_keyboard_alone_finds_opens_and_rejects(
     page.keyboard.press("Enter")
     expect(page.locator("#incident-head")).to_contain_text("rejected")
     expect(page.locator("#toasts")).to_contain_text("Rejected")
+
+
+def test_long_names_do_not_push_a_phone_sideways(
+    open_page: OpenPage, service: Service, shweta: User
+) -> None:
+    long = (
+        f"OperationalError on POST /api/v2/settlements/{'batches' * 8}/2026-11-27T00:00:00Z/entries"
+    )
+    Service.objects.filter(pk=service.pk).update(name=f"Settlement of vendors {'x' * 60}")
+    incident = rows.asked(service, title=long)
+    page = open_page(shweta, "/", width=390).page
+    for path in ["/", f"/incidents/{incident.pk}/", "/services/", "/team/"]:
+        page.goto(path)
+        page.wait_for_load_state("load")
+        assert page.evaluate(SIDEWAYS) == 0, path
+
+
+def test_the_bar_keeps_its_place_only_while_something_is_asked(
+    open_page: OpenPage, service: Service, shweta: User
+) -> None:
+    asked, over = rows.asked(service), rows.resolved(service, shweta)
+    page = open_page(shweta, f"/incidents/{asked.pk}/", width=390).page
+    expect(page.locator("#incident-decision")).to_be_in_viewport()
+    page.goto(f"/incidents/{over.pk}/")
+    expect(page.locator("#incident-head")).to_be_in_viewport()
+    expect(page.locator("#incident-decision")).not_to_be_in_viewport()
 
 
 def test_the_filter_stands_in_the_address_and_stays_live(
