@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from agentops_site.claude_models import CLAUDE_PRICES as CLAUDE_PRICES
+from agentops_site.claude_models import CLAUDE_RETIRED_MODELS as CLAUDE_RETIRED_MODELS
+from agentops_site.console_look import UNFOLD as UNFOLD
 from agentops_site.environment import (
     database_from_url,
     flag,
@@ -238,19 +241,6 @@ ANTHROPIC_BASE_URL = text("ANTHROPIC_BASE_URL", "")
 CLAUDE_MODEL = text("CLAUDE_MODEL", "claude-sonnet-5-5")
 CLAUDE_SUMMARY_MODEL = text("CLAUDE_SUMMARY_MODEL", "claude-haiku-5-5")
 CLAUDE_FALLBACK_MODEL = "claude-sonnet-5-5"
-# US dollars for a million tokens read and written; writing the cache costs 1.25 of reading, reading it a tenth.
-CLAUDE_PRICES = {
-    "claude-sonnet-5-5": (2.0, 10.0),
-    "claude-opus-5-5": (4.0, 20.0),
-    "claude-haiku-5-5": (0.1, 0.5),
-}
-CLAUDE_RETIRED_MODELS = [
-    "claude-sonnet-4-20250514",
-    "claude-opus-4-20250514",
-    "claude-3-7-sonnet-20250219",
-    "claude-3-5-haiku-20241022",
-    "claude-mythos-preview",
-]
 CLAUDE_MAX_TURNS = int(number("CLAUDE_MAX_TURNS", 12))
 CLAUDE_MAX_INPUT_TOKENS = int(number("CLAUDE_MAX_INPUT_TOKENS", 400_000))
 CLAUDE_MAX_OUTPUT_TOKENS = int(number("CLAUDE_MAX_OUTPUT_TOKENS", 24_000))
@@ -302,37 +292,6 @@ if ANTHROPIC_API_KEY:
     INCIDENTS_FIX_WRITERS.insert(0, "agentops_site.integrations.claude.ClaudeFixWriter")
 if WHITECIRCLE_API_KEY:
     INCIDENTS_REVIEWERS.append("agentops_site.integrations.white_circle.WhiteCircleReviewer")
-
-UNFOLD = {
-    "SITE_TITLE": "AgentOps",
-    "SITE_HEADER": "AgentOps",
-    "SITE_SUBHEADER": "Management console",
-    "SITE_URL": "/",
-    "SITE_SYMBOL": "monitor_heart",
-    "SITE_FAVICONS": [
-        {"rel": "icon", "href": "/static/icons/favicon.svg", "type": "image/svg+xml"}
-    ],
-    "SHOW_HISTORY": False,
-    "ENVIRONMENT": None,
-    "DASHBOARD_CALLBACK": "agentops_site.dashboard.context",
-    "SIDEBAR": {"show_search": True, "show_all_applications": True},
-    # The accent of our own pages (static/css/tokens.css), so that the console looks like one product with them.
-    "COLORS": {
-        "primary": {
-            "50": "oklch(97.5% .012 215)",
-            "100": "oklch(94% .028 215)",
-            "200": "oklch(89% .05 215)",
-            "300": "oklch(83% .08 215)",
-            "400": "oklch(76% .1 215)",
-            "500": "oklch(70% .1 215)",
-            "600": "oklch(46% .085 218)",
-            "700": "oklch(41% .075 218)",
-            "800": "oklch(36% .065 218)",
-            "900": "oklch(31% .055 218)",
-            "950": "oklch(24% .045 218)",
-        }
-    },
-}
 
 LOGGING = {
     "version": 1,
