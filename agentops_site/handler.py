@@ -24,8 +24,9 @@ from django.http import FileResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
-# More than can compute at once, for a view may wait some seconds for a watched service that hangs.
-THREADS = 24
+# Far more than can compute at once: views of shoppers may all wait some seconds for a shop that hangs, and the team's
+# pages must not stand behind them.
+THREADS = 48
 KEEP_SECONDS = 60
 Scope = MutableMapping[str, Any]
 

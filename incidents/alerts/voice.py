@@ -95,7 +95,7 @@ def _headline(rows: list[ServiceHealth]) -> str:
     parts = [
         f"{len(rows)} {'service is' if len(rows) == 1 else 'services are'} watched.",
         " ".join(f"{row.service.name} is {row.state}." for row in ill[:5])
-        or "None of them is known to be down or degraded.",
+        or f"{'It' if len(rows) == 1 else 'None of them'} is {'not ' * (len(rows) == 1)}known to be down or degraded.",
         waits.get(count, f"{count} incidents wait for a person."),
     ]
     return " ".join(parts)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 WIDTH, HEIGHT, BASE = 600, 120, 104
+TOP = 22  # room above the highest bar, where the scale is written
 SECONDS = 60
 
 
@@ -29,8 +30,8 @@ def draw(seconds: Sequence[Second]) -> dict[str, Any]:
     step = WIDTH / SECONDS
     bars = []
     for place, one in enumerate(shown, start=offset):
-        bad = round(one.errors / most * (BASE - 8), 1)
-        good = round((one.count - one.errors) / most * (BASE - 8), 1)
+        bad = round(one.errors / most * (BASE - TOP), 1)
+        good = round((one.count - one.errors) / most * (BASE - TOP), 1)
         bars.append(
             {
                 "x": round(place * step + 1, 1),
@@ -55,6 +56,6 @@ def draw(seconds: Sequence[Second]) -> dict[str, Any]:
 
 def _line(values: Sequence[float], offset: int, step: float, top: float) -> str:
     return " ".join(
-        f"{(place + 0.5) * step:.1f},{BASE - value / top * (BASE - 8):.1f}"
+        f"{(place + 0.5) * step:.1f},{BASE - value / top * (BASE - TOP):.1f}"
         for place, value in enumerate(values, start=offset)
     )
