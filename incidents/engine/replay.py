@@ -40,11 +40,16 @@ class Mask:
     whole: bool = False
     unstable: bool = False
 
+    @property
+    def blind(self) -> bool:
+        """Return whether nothing of the body is compared; a JSON value as a whole is such a body, too."""
+        return self.whole or self.unstable or "$" in self.paths | self.free
+
     def words(self) -> str:
         """Return what is not compared, for a receipt; "" when everything is."""
         if self.unstable:
             return "the service answers with another status at every call"
-        if self.whole:
+        if self.blind:
             return "the whole body differs at every call"
         told = sorted(self.paths | self.free) + [f"line {n}" for n in sorted(self.lines)]
         return ", ".join(told[:20])

@@ -116,7 +116,7 @@ def _data(setup: Setup, fixed: Ran) -> list[Trait]:
 
 
 def _answers(lines: Sequence[Line]) -> list[Trait]:
-    noisy = [line for line in lines if line.mask.whole or line.mask.unstable]
+    noisy = [line for line in lines if line.mask.blind]
     if not noisy:
         return []
     request = noisy[0].exchange.request

@@ -130,3 +130,22 @@ def test_what_two_replays_differ_in_never_fails_a_third_equal_one(one: Any, two:
     assert compare(answer(one), answer(two), mask) == []
     assert compare(answer(one), answer(one), NO_MASK) == []
     assert bool(compare(answer(one), answer(two))) == (mask != NO_MASK)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "blind"),
+    [
+        (answer([1, 2]), answer([1]), True),
+        (answer(1), answer(2), True),
+        (answer(1), answer("1"), True),
+        (text("a\nb"), text("a"), True),
+        (answer({"at": 1, "ok": 2}), answer({"at": 3, "ok": 2}), False),
+        (answer({"items": [1]}), answer({"items": []}), False),
+    ],
+)
+def test_a_body_of_which_nothing_is_compared_is_told_from_noise(
+    one: Answer, other: Answer, blind: bool
+) -> None:
+    mask = learn_mask(one, other)
+    assert mask.blind is blind
+    assert (mask.words() == "the whole body differs at every call") is blind
