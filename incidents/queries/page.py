@@ -57,12 +57,13 @@ class Loaded:
 
     @property
     def fix(self) -> Fix | None:
-        """Return the fix that is or was up for decision, else the best candidate."""
+        """Return the fix that is up for decision, else one that was and was not put aside, else the one in trial."""
         by_id = {fix.pk: fix for fix in self.fixes}
         decided = [by_id[d.fix_id] for d in reversed(self.decisions) if d.fix_id in by_id]
         chosen = [fix for fix in self.fixes if fix.state == Fix.State.CHOSEN]
         usable = [fix for fix in self.fixes if fix.state == Fix.State.CANDIDATE]
-        return next(iter([*chosen, *decided, *usable]), None)
+        standing = [fix for fix in decided if fix.state != Fix.State.LOST]
+        return next(iter([*chosen, *standing, *usable, *decided]), None)
 
     @property
     def trial(self) -> Trial | None:

@@ -10,6 +10,7 @@ from django.test import Client
 
 from incidents.models import Fix, Incident
 from incidents.pipeline import people
+from incidents.queries import page
 from monitoring.models import Blob, Service
 from teams.models import AuditEntry, User
 from tests.incidents import rows
@@ -71,6 +72,13 @@ def test_ticked_changes_become_a_fix_that_is_tried_alone(incident: Incident, yas
     page = answer.content.decode()
     assert '<div id="own-fix"></div>' in page
     assert 'id="incident-decision"' in page
+
+
+def test_while_it_is_tried_the_page_shows_it_and_not_the_one_put_aside(
+    incident: Incident, yash: User
+) -> None:
+    propose(yash, incident, restart="on")
+    assert page.load(incident.pk).fix == newest(incident)
 
 
 def test_several_actions_make_one_fix(incident: Incident, shweta: User) -> None:
