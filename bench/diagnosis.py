@@ -24,7 +24,7 @@ from typing import Any
 from incidents.engine.diagnostician import BuiltInDiagnostician
 from incidents.engine.fix_writer import BuiltInFixWriter
 from incidents.values import DiagnosisDraft, EvidencePack, Wishes
-from tests.incidents.engine.blind_faults import BLIND
+from tests.incidents.engine.blind_faults import AGAIN, BLIND
 from tests.incidents.engine.cases import evidence, heals
 from tests.incidents.engine.faults import CORPUS
 from tests.incidents.engine.later_faults import LATER
@@ -100,6 +100,7 @@ def measure(*, heal: bool, only: str) -> dict[str, Any]:
         [("first", f) for f in CORPUS]
         + [("later", f) for f in LATER]
         + [("blind", f) for f in BLIND]
+        + [("again", f) for f in AGAIN]
     )
     results = [
         diagnosed(fault, part, heal=heal)
@@ -107,7 +108,8 @@ def measure(*, heal: bool, only: str) -> dict[str, Any]:
         if only in f"{part} {fault.name}"
     ]
     parts = {
-        part: [row for row in results if row.part == part] for part in ("first", "later", "blind")
+        part: [row for row in results if row.part == part]
+        for part in ("first", "later", "blind", "again")
     }
     wrong = [
         asdict(row)

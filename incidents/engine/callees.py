@@ -1,13 +1,15 @@
-"""Finds the changed function that a failing request calls, though no frame of its traceback stands in it.
+"""Finds the change on the way of a failing request, though no frame of its traceback stands on it.
 
-A function that returns too little, or spoils what it was given, has returned long before somebody else raises.
+A function that returns too little, or spoils what it was given, has returned long before somebody else raises; and a value of a
+module was set long before somebody uses it.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -22,18 +24,18 @@ MOST_FILES = 400
 
 @dataclass(frozen=True, kw_only=True)
 class Callee:
-    """A changed function on the way of the failing request."""
+    """A changed function, or value of a module (`what` in words), on the way of the failing request."""
 
     file: str
     line: int
-    function: str
+    what: str
     code: str
 
 
 def changed_callee(facts: Facts) -> Callee | None:
-    """Return the most suspicious change inside a function that the frames of the failure call, directly or by others.
+    """Return the most suspicious change in what the frames of the failure call or use, directly or by others.
 
-    None without a traceback in the service's code, or when no changed function can be reached from it.
+    None without a traceback in the service's code, or when nothing that changed can be reached from it.
     """
     frames = [frame for trace in facts.chain for frame in trace.frames]
     entered = {frame.function for frame in frames if facts.places.locate(frame.path)}
@@ -41,14 +43,32 @@ def changed_callee(facts: Facts) -> Callee | None:
         return None
     functions = list(_functions(facts))
     reached = _reached(entered, functions)
+    used = frozenset(name for one in functions if one.name in reached for name in one.uses)
     for hunk in ranked(facts):
-        own = _around(hunk, functions)
-        if own is not None and own.name in reached and suspicion(hunk, facts) > 0:
+        what = _reached_in(hunk, functions, reached) or _used_in(hunk, facts, used)
+        if what and suspicion(hunk, facts) > 0:
             line = line_in(hunk, facts)
-            return Callee(
-                file=hunk.path, line=line, function=own.name, code=facts.source(hunk.path, line)
-            )
+            return Callee(file=hunk.path, line=line, what=what, code=facts.source(hunk.path, line))
     return None
+
+
+def _reached_in(hunk: Hunk, functions: Sequence[_Function], reached: frozenset[str]) -> str:
+    own = _around(hunk, functions)
+    return f"{own.name}, which is called on the way there," if own and own.name in reached else ""
+
+
+def _used_in(hunk: Hunk, facts: Facts, used: frozenset[str]) -> str:
+    """Say which value of a module, changed by a hunk outside of functions, is used by what was reached."""
+    if not hunk.path.endswith(".py") or hunk.kind != "changed":
+        return ""
+    found = (_VALUE.match(line) for line in (*hunk.new_lines, *hunk.old_lines))
+    names = [match["name"] for match in found if match]
+    defined = _values_of(as_text(facts.pack.current[hunk.path]) or "")
+    name = next((name for name in names if name in used and name in defined), "")
+    return f"{name}, which is used on the way there," if name else ""
+
+
+_VALUE = re.compile(r"(?:#\s*)?(?P<name>[A-Za-z_]\w*)(?:\.\w+)*\s*(?::[^=]+)?=(?!=)")
 
 
 @dataclass(frozen=True)
@@ -58,6 +78,7 @@ class _Function:
     first: int
     last: int
     calls: frozenset[str]
+    uses: frozenset[str]
 
 
 def _functions(facts: Facts) -> Iterator[_Function]:
@@ -73,7 +94,9 @@ def _parsed(path: str, text: str) -> tuple[_Function, ...]:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
     return tuple(
-        _Function(path, node.name, node.lineno, node.end_lineno or node.lineno, _called(node))
+        _Function(
+            path, node.name, node.lineno, node.end_lineno or node.lineno, _called(node), _used(node)
+        )
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     )
@@ -85,6 +108,30 @@ def _called(node: ast.AST) -> frozenset[str]:
         func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "") for func in calls
     )
     return frozenset(name for name in names if name)
+
+
+def _used(node: ast.AST) -> frozenset[str]:
+    parts = list(ast.walk(node))
+    return frozenset(part.id for part in parts if isinstance(part, ast.Name)) | frozenset(
+        part.attr for part in parts if isinstance(part, ast.Attribute)
+    )
+
+
+@lru_cache(maxsize=512)
+def _values_of(text: str) -> frozenset[str]:
+    """Return the names that a module gives values to outside of its functions."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return frozenset()
+    found = (part for statement in tree.body for part in _targets(statement))
+    return frozenset(part.id for part in found if isinstance(part, ast.Name))
+
+
+def _targets(statement: ast.stmt) -> list[ast.expr]:
+    if isinstance(statement, ast.Assign):
+        return statement.targets
+    return [statement.target] if isinstance(statement, ast.AnnAssign) else []
 
 
 def _reached(entered: Iterable[str], functions: Iterable[_Function]) -> frozenset[str]:

@@ -105,8 +105,7 @@ def _called(category: Category, text: str, callee: Callee, cites: tuple[str, ...
     place = f"line {callee.line} of {callee.file}"
     return Cause(
         category=category,
-        text=f"{text} That line has not changed; {callee.function}, which is called on the way there, has, "
-        f"at {place}: {callee.code[:120]}",
+        text=f"{text} That line has not changed; {callee.what} has, at {place}: {callee.code[:120]}",
         certainty=0.7,
         cites=cites,
         file=callee.file,

@@ -91,3 +91,27 @@ BLIND = [
     code("beside_a_logging_error", A, "/report", "views.py",
          ("    lines = [f\"{name}:", "    import logging; logging.warning('%d rows', 'two')\n    lines = [f\"{nme}:", "{nme}")),
 ]  # fmt: skip
+
+# Ten more, written after the first thirty-six had been mended for, and run blind as well: category 10, file 8, line 8 of 10.
+PROPERTY = """    class Cart:
+        @property
+        def net(self):
+            return net
+    cart = Cart()
+    cart.net = 1
+    return cart.net"""
+AGAIN = [
+    code("set_a_property", T, "/total", "prices.py", (RETURNS, PROPERTY, "cart.net = 1")),
+    code("gathered", A, "/summary", "views.py",
+         ("    async with asyncio.TaskGroup()", '    await asyncio.gather(jobs.count("a"), jobs.count("z"))\n    async with asyncio.TaskGroup()', "gather(")),
+    code("key_that_json_refuses", T, "/products", "prices.py", ("return {**item,", "return {(1, 2): 3, **item,", "(1, 2)")),
+    code("generator_for_a_list", T, "/products", "catalog.py", ("    found = []\n", "    found = (item for item in ITEMS)\n", "found = (")),
+    code("became_a_coroutine", A, "/report", "jobs.py", ("def rows(limit):", "async def rows(limit):", "async def rows")),
+    code("setting_of_the_database", P, "/users", "desk/core/store.py",
+         ("DATABASE.row_factory = sqlite3.Row", "# DATABASE.row_factory = sqlite3.Row", "row_factory")),
+    code("emptied_constant", T, "/total", "catalog.py", ("ITEMS = [\n", "ITEMS = None\nOTHERS = [\n", "ITEMS = None")),
+    Fault(name="constant_under_another_name", patient=P, path="/mail", category="code", file="desk/core/mail.py", line="create_connection",
+          edits={"desk/core/mail.py": ("HOST, PORT =", "HOSTNAME, PORT =")}, heals=False),  # nobody listens there anyway
+    config("json_percent", T, "/total", "config.json", ('"tax": 0.19', '"tax": "19 %"', '"tax"')),
+    config("ini_remark", P, "/tickets", "desk.ini", ("limit = 20", "limit = 20 # at most", "limit")),
+]  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 from incidents.engine.diagnostician import BuiltInDiagnostician
 from incidents.engine.fix_writer import BuiltInFixWriter
 from incidents.values import Category, DiagnosisDraft, EvidencePack, Wishes
-from tests.incidents.engine.blind_faults import BLIND
+from tests.incidents.engine.blind_faults import AGAIN, BLIND
 from tests.incidents.engine.cases import evidence, heals
 from tests.incidents.engine.faults import CORPUS
 from tests.incidents.engine.later_faults import LATER
@@ -22,7 +22,7 @@ BLAMES_NOBODY = {
     "stopped",
     "stopped_after_a_harmless_edit",
 }
-ALL = [*CORPUS, *LATER, *BLIND]
+ALL = [*CORPUS, *LATER, *BLIND, *AGAIN]
 TALLY: dict[str, tuple[bool, bool]] = {}
 
 

@@ -314,3 +314,12 @@ def test_an_import_that_fails_in_a_running_service_is_no_failed_start() -> None:
     )
     failure = Failure(symptom="http_error", path="/total", status=500, traceback=traceback)
     assert diagnose(pack(failure)).category is Category.CODE
+
+
+def test_a_changed_value_of_a_module_that_the_failing_function_uses_is_blamed() -> None:
+    good = {"db.py": b"RATES = [1, 2]\n\n\ndef net(order):\n    return sum(RATES)\n"}
+    now = {"db.py": good["db.py"].replace(b"[1, 2]", b"None"), "app.py": CALLS["app.py"]}
+    failure = Failure(symptom="http_error", path="/total", status=500, traceback=SHOWS)
+    found = diagnose(pack(failure, now, last_good={**GOOD, **good, "app.py": CALLS["app.py"]}))
+    assert (found.file, found.line) == ("db.py", 1)
+    assert "RATES, which is used on the way there" in found.root_cause
