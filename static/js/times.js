@@ -1,10 +1,10 @@
 // Keeps <time datetime data-relative> ("3 min ago") and <time datetime data-since> (a running duration) true.
-// Without script both show what the server wrote. The full moment, in the person's own zone, is in the title.
+// Without script both show what the server wrote. The full moment, in the person's own zone, is the title once the pointer is there.
 (function () {
   "use strict";
   const EVERY_MS = 1000;
   const words = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
-  const full = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "long" });
+  let full; // made when first wanted: a long form of a date costs a phone more than all else here
   const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
   const STEPS = [[60, "second", 1], [3600, "minute", 60], [86400, "hour", 3600], [7 * 86400, "day", 86400]];
 
@@ -24,20 +24,25 @@
     return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
   }
 
-  function update() {
+  function update(root) {
     const now = Date.now();
-    document.querySelectorAll("time[data-relative], time[data-since]").forEach((el) => {
+    root.querySelectorAll("time[data-relative], time[data-since]").forEach((el) => {
       const then = Date.parse(el.dateTime);
       if (Number.isNaN(then)) return;
       const text = el.hasAttribute("data-since") ? duration(then, now) : relative(then, now);
       if (el.textContent !== text) el.textContent = text;
-      if (!el.title) el.title = full.format(then);
     });
   }
 
-  update();
-  document.addEventListener("DOMContentLoaded", update);
-  document.addEventListener("htmx:load", update);
-  document.addEventListener("visibilitychange", update);
-  setInterval(() => document.hidden || update(), EVERY_MS);
+  update(document); // deferred: the page is whole
+  document.addEventListener("htmx:load", (event) => event.target.parentElement && update(event.target.parentElement));
+  document.addEventListener("visibilitychange", () => update(document));
+  document.addEventListener("pointerover", (event) => {
+    const el = event.target.closest?.("time[data-relative], time[data-since]");
+    const then = el && !el.title ? Date.parse(el.dateTime) : NaN;
+    if (Number.isNaN(then)) return;
+    full ??= new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "long" });
+    el.title = full.format(then);
+  });
+  setInterval(() => document.hidden || update(document), EVERY_MS);
 })();
