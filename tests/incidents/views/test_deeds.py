@@ -171,3 +171,14 @@ def test_while_somebody_has_it_approve_is_closed_and_says_why(
     page = as_person(shweta).get(f"/incidents/{incident.pk}/").content.decode()
     assert "Yash has it: nothing is deployed before it is handed back." in page
     assert 'id="approve-dialog"' not in page
+
+
+def test_who_may_override_is_not_sent_to_ask_themselves(service: Service, shweta: User) -> None:
+    incident = rows.asked(service)
+    fix = incident.fixes.get()
+    fix.trial.passed = False
+    fix.trial.save()
+    page = as_person(shweta).get(f"/incidents/{incident.pk}/").content.decode()
+    assert "only a team lead may override that" in page
+    assert 'id="override-dialog"' in page
+    assert "/do/ask/" not in page
