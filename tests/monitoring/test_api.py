@@ -125,6 +125,8 @@ def test_others_may_not_configure(
         ({"invariants": [{"request": {"path": "/a"}}]}, "invariants"),
         ({"health_path": "health"}, "health_path"),
         ({"auto_ceiling": "huge"}, "auto_ceiling"),
+        ({"invariants": [{"command": "python3 check.py"}]}, "invariants"),
+        ({"invariants": [{"command": ["./check"], "seconds": 60}]}, "invariants"),
         ({"autonomy": "yolo"}, "autonomy"),
         ({"auto_threshold": 0.4, "escalation_threshold": 0.5}, "auto_threshold"),
         ({"slug": "shop"}, "slug"),
