@@ -55,11 +55,11 @@ def test_the_team_page_costs_the_same_for_few_and_for_many(
 ) -> None:
     client.force_login(yash)
     client.get("/team/")
-    with django_assert_max_num_queries(12) as few:
+    with django_assert_max_num_queries(13) as few:
         client.get("/team/")
     for number in range(20):
         User(email=f"dev{number}@example.com", role=Role.JUNIOR_DEV).save()
-    with django_assert_max_num_queries(12) as many:
+    with django_assert_max_num_queries(13) as many:
         client.get("/team/")
     assert len(few) == len(many)
 
