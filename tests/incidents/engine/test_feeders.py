@@ -43,12 +43,12 @@ USES = "def f(a):\n    total = a.sum\n    return total.value  # HERE\n"
     ("before", "after", "line"),
     [
         (USES, USES.replace("a.sum", "a.sums"), 2),
-        ("POOL = make()\n" + USES.replace("a.sum", "POOL"), "POOL = None\n" + USES.replace("a.sum", "POOL"), 4),
+        ("POOL = make()\n" + USES.replace("a.sum", "POOL"), "POOL = None\n" + USES.replace("a.sum", "POOL"), 1),
         ("DB = make()\ndef f():\n    return DB.get  # HERE\n", "DB = make()\nDB.close()\ndef f():\n    return DB.get  # HERE\n", 2),
         ("def f(x):\n    x['a'] = 1\n    return x.a  # HERE\n", "def f(x):\n    x['a'] = None\n    return x.a  # HERE\n", 2),
         ("def f(q):\n    a, b = q\n    return f'{b.name}'  # HERE\n", "def f(q):\n    a, b = q, 0\n    return f'{b.name}'  # HERE\n", 2),
     ],
-    ids=["assigned", "global, of no effect here", "used up", "item set", "unpacked, in an f-string"],
+    ids=["assigned", "global, through a local", "used up", "item set", "unpacked, in an f-string"],
 )  # fmt: skip
 def test_the_changed_line_that_feeds_the_failing_one_is_named(
     before: str, after: str, line: int
