@@ -73,12 +73,13 @@ def test_signed_out_people_are_sent_to_sign_in(client: Client, shop: Service) ->
 
 
 def test_the_list_shows_health_latency_and_uptime(signed_in: As, shop: Service) -> None:
-    page = signed_in("viewer").get("/services/").content.decode()
+    viewer = signed_in("viewer")
+    page = viewer.get("/services/").content.decode()
     for shown in ("Shop", "Down", "93.75 %", "/services/shop/"):
         assert shown in page
     assert "12 ms" not in page, "how fast a refusal came says nothing of the service"
     ServiceHealth.objects.update(state="degraded")
-    assert "12 ms" in signed_in("viewer").get("/services/").content.decode()
+    assert "12 ms" in viewer.get("/services/").content.decode()
     assert "Add a service" not in page
 
 
