@@ -112,22 +112,26 @@ class Supervisor:
                 rotate(self._around.logs / f"{child.process.name}.log")
 
     def stop(self) -> None:
-        """Stop everything, last started first, each within its grace.
+        """Stop everything, last started first, each within its grace and what those before it left of theirs.
 
         Raises:
             KilledAtOnce: a second request came; nothing runs any more.
         """
+        spare = 0.0
         for child in reversed(self._children):
             if child.running:
                 child.running.terminate()
-                self._finish(child.running, child.process.grace)
+                spare = self._finish(child.running, child.process.grace + spare)
             if child.process.undo:
                 undo = Running(f"{child.process.name}-stop", child.process.undo, self._around)
-                self._finish(undo, child.process.grace)
+                spare = self._finish(undo, child.process.grace + spare)
             child.running = None
 
-    def _finish(self, running: Running, grace: float) -> None:
-        """Wait for a process to end; kill it when its time is over, and everything when we are told twice."""
+    def _finish(self, running: Running, grace: float) -> float:
+        """Wait for a process to end and return the seconds that it left unused.
+
+        It is killed when its time is over, and everything is when we are told twice.
+        """
         deadline = time.monotonic() + grace
         while running.poll() is None:
             left = deadline - time.monotonic()
@@ -138,8 +142,9 @@ class Supervisor:
             if left <= 0:
                 event(f"{running.name} did not stop within {grace:g} s: killed.")
                 running.kill()
-                return
+                break
             self._signals.wait(min(left, 0.5))
+        return max(0.0, deadline - time.monotonic())
 
     def _kill_all(self) -> None:
         for child in self._children:

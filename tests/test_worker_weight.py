@@ -13,7 +13,8 @@ from agentops_site import speaking
 from incidents.models import ClearanceReport, Incident
 
 WARM = """
-import json, sys
+import json, os, sys
+os.environ["CELERY_SKIP_CHECKS"] = "1"  # as the launcher does
 from celery_app import app, share_what_is_loaded
 app.loader.import_default_modules()
 share_what_is_loaded(sender="agent@here")

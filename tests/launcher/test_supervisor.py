@@ -72,6 +72,21 @@ def test_a_request_to_stop_is_noticed_at_once(watched: Supervisor) -> None:
     assert not alive(pid)
 
 
+def test_time_that_one_part_leaves_is_there_for_the_next(
+    watched: Supervisor, tmp_path: Path
+) -> None:
+    done = tmp_path / "done"
+    slow = f"import pathlib, time; time.sleep(0.3); pathlib.Path({str(done)!r}).touch()"
+    undo = (sys.executable, "-S", "-c", slow)  # takes longer than its own grace
+    row = watched.start(
+        Process("services", (sys.executable, "-c", ""), once=True, undo=undo, grace=0.05)
+    )
+    assert watched.until(lambda: row.status == 0, 20)
+    watched.start(Process("sleeper", SLEEPS, grace=20.0))
+    watched.stop()
+    assert done.exists()
+
+
 def test_the_guard_is_told_of_every_group(watched: Supervisor, told: list[str]) -> None:
     row = watched.start(Process("sleeper", SLEEPS))
     assert row.running
