@@ -125,7 +125,7 @@ def test_each_role_gets_its_own_buttons_and_no_token(
         lead.settle()
         junior.settle()
         incident.touch(severity="critical", acknowledged_at=timezone.now())
-        tell(incident)
+        note(incident, "acknowledged", "Shweta looks at it.")
         told = lead.until(lambda text: 'id="incident-decision"' in text)
         refused = junior.until(lambda text: 'id="incident-decision"' in text)
     assert 'id="approve-dialog"' in told
@@ -148,7 +148,7 @@ def test_the_proposer_sees_that_nobody_approves_their_own(
         own.settle()
         other.settle()
         incident.touch(acknowledged_at=timezone.now())
-        tell(incident)
+        note(incident, "acknowledged", "Shweta looks at it.")
         refused = own.until(lambda text: 'id="incident-decision"' in text)
         told = other.until(lambda text: 'id="approve-dialog"' in text)
     assert "Nobody approves their own proposal" in refused
