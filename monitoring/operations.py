@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import cast
 
@@ -15,8 +15,9 @@ from monitoring.judging import judge_exit, judge_process
 from monitoring.models import Service
 from monitoring.outcomes import Observation
 from monitoring.ports import Prober, TargetError
+from monitoring.quality import UNREACHED
 from monitoring.rounds import Asking, Check, CheckJob, Heard, calls_of, checks_of, commands_of
-from monitoring.values import Answer, ProcessState, Symptom, Verdict
+from monitoring.values import Answer, Health, ProcessState, Symptom, Verdict
 
 __all__ = ["probe_due", "record_exit", "record_verdict", "request_probe"]
 
@@ -24,8 +25,6 @@ log = logging.getLogger(__name__)
 
 BATCH_SECONDS = 0.25
 """How long steady, healthy results may wait for company; a change of state never waits."""
-
-_UNREACHED = {"refused", "reset", "unreachable"}
 
 
 def probe_due(*, now: datetime, window: float = 1.0, prober: Prober | None = None) -> int:
@@ -103,7 +102,8 @@ class _Writer:
             self._add(check, verdict)
         if check.due.deep is not None and check.has_all_reads:
             exchanges = [(request, answer) for request, answer, _ in check.judged()]
-            recorder.record_smokes(check.due.deep, exchanges, now=self.clock())
+            if not self._was_stopped(check.due, [answer for _, answer in exchanges]):
+                recorder.record_smokes(check.due.deep, exchanges, now=self.clock())
 
     def flush_when_due(self) -> None:
         waited = time.monotonic() - self._oldest
@@ -117,8 +117,21 @@ class _Writer:
             (one.service_id, one.began, one.verdict) for one in pending if one.source == "probe"
         )
 
+    def _was_stopped(self, due: Due, answers: Sequence[Answer]) -> bool:
+        """Return whether answers are missing for a planned stop: that is no failure of these requests."""
+        cut = next((answer for answer in answers if answer.failure in UNREACHED), None)
+        if cut is None:
+            return False
+        seen = Verdict(
+            health=Health.DOWN,
+            symptom=Symptom.REFUSED,
+            error_type=cut.failure,
+            latency_ms=cut.elapsed_ms,
+        )
+        return _explained(due, seen, self.clock()).health is Health.UNKNOWN
+
     def _add(self, check: Check, verdict: Verdict) -> None:
-        if verdict.symptom is Symptom.REFUSED and verdict.error_type in _UNREACHED:
+        if verdict.symptom is Symptom.REFUSED and verdict.error_type in UNREACHED:
             verdict = _explained(check.due, verdict, self.clock())
         if not self._pending:
             self._oldest = time.monotonic()

@@ -9,6 +9,7 @@ from typing import Any
 
 from monitoring.models import ProbeMinute, RecordedExchange, Service
 
+UNREACHED = ("refused", "reset", "unreachable")
 _MINUTE = timedelta(minutes=1)
 
 
@@ -36,12 +37,13 @@ class Limits:
 
 
 def measured(service: Service, *, since: datetime, until: datetime) -> Quality:
-    """Return how the service answered from `since` to `until`: recorded requests, and the whole minutes of probing."""
-    rows = list(
-        RecordedExchange.objects.filter(service=service, at__gte=since, at__lt=until).values_list(
-            "good", "elapsed_ms"
-        )
-    )
+    """Return how the service answered from `since` to `until`: recorded requests, and the whole minutes of probing.
+
+    Requests that reached nobody do not count: whoever restarts a service has not made it worse, and a process that ended
+    by itself is a failure of its own, which watcher and probes tell at once.
+    """
+    ring = RecordedExchange.objects.filter(service=service, at__gte=since, at__lt=until)
+    rows = list(ring.exclude(failure__in=UNREACHED).values_list("good", "elapsed_ms"))
     minutes = list(
         ProbeMinute.objects.filter(service=service, minute__gte=since, minute__lte=until - _MINUTE)
     )

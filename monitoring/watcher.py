@@ -1,6 +1,7 @@
 """Notices the end of a service's process within milliseconds, where a probe would take up to its interval.
 
-A process that has started anew is probed as soon as it listens: a new version is when a service most often breaks.
+A process that has started anew is probed as soon as it listens, and one whose files were edited within a second: a
+change is when a service most often breaks.
 
 On Linux the kernel tells (a pidfd becomes readable when its process ends); elsewhere the state is looked at every
 50 ms. Both ways only prompt a look at the runtime's `process()`, which alone says whether the end was planned.
@@ -23,7 +24,7 @@ from django.db import close_old_connections
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from monitoring import operations, providers
+from monitoring import edits, operations, providers
 from monitoring.models import Service
 from monitoring.ports import TargetError
 from monitoring.resources import Sampler
@@ -48,7 +49,9 @@ class Watched:
     seen: int | None = None
     """The generation that was seen running last."""
     is_unasked: bool = False
-    """Whether it has started anew and no probe was asked for yet."""
+    """Whether it has started anew, or was edited, and no probe was asked for yet."""
+    files: int | None = None
+    """The stamp of its files at the last look."""
     restless_until: float = 0.0
     """Until when it is looked at often: it may be coming back, and may die at once."""
 
@@ -76,6 +79,7 @@ class Watcher:
             if time.monotonic() >= self._reread_at:
                 self._reread_at = time.monotonic() + REREAD_SECONDS
                 self._survive(self._reread)
+                self._look_for_edits()
                 self._look_at(self._watched.values())
             else:
                 self._look_at(one for one in self._watched.values() if one.restless)
@@ -98,6 +102,11 @@ class Watcher:
             new = Watched(spec, restless_until=time.monotonic() + RESTART_SECONDS)
             self._watched.setdefault(service_id, new).spec = spec
 
+    def _look_for_edits(self) -> None:
+        for watched in self._watched.values():
+            before, watched.files = watched.files, edits.stamp(watched.spec)
+            watched.is_unasked |= None not in (before, watched.files) and before != watched.files
+
     def _look_at(self, all_watched: Iterable[Watched]) -> None:
         for watched in all_watched:
             try:
@@ -116,7 +125,7 @@ class Watcher:
         self._sampler.take(service_id=watched.spec.id, state=state, now=timezone.now())
 
     def _have_asked(self, watched: Watched, state: ProcessState) -> None:
-        """Ask for a probe of a process that has started since the last look, once it listens."""
+        """Ask for a probe of a process that has started or was edited since the last look, once it listens."""
         watched.is_unasked |= watched.seen not in (None, state.generation)
         watched.seen = state.generation
         if watched.is_unasked and _listens(watched.spec):

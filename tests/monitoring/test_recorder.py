@@ -15,7 +15,7 @@ from monitoring import recorder, redaction
 from monitoring.models import RecordedExchange, Service, ServiceHealth
 from monitoring.operations import probe_due
 from monitoring.ports import TargetError
-from monitoring.values import Answer, HttpRequest
+from monitoring.values import Answer, HttpRequest, ProcessState
 from tests.fakes.prober import HEALTHY, ScriptedProber
 from tests.monitoring.conftest import NOON, Clock, Hints, MakeService, ScriptedRuntime
 
@@ -204,6 +204,18 @@ def test_what_cannot_be_asked_or_recorded_still_answers(
     monkeypatch.setattr(RecordedExchange, "save", locked)
     sent = recorder.send(service=shop, request=HttpRequest(path="/x"), source="live")
     assert sent.failure == "unreachable"
+
+
+@pytest.mark.parametrize(("phase", "kept"), [("stopped", 0), ("running", 1)])
+def test_what_a_planned_stop_cut_off_is_no_failure(
+    make_service: MakeService, clock: Clock, runtime: ScriptedRuntime, phase: str, kept: int
+) -> None:
+    shop = make_service(smoke_requests=[{"path": "/api/products"}], deep_every=1)
+    runtime.state = ProcessState(phase=phase, pid=7, started_at=1.0)
+    prober = ScriptedProber()
+    prober.script("/api/products", Answer(failure="refused"))
+    probe_due(now=clock.forward(5), prober=prober)
+    assert RecordedExchange.objects.filter(service=shop, good=False).count() == kept
 
 
 def test_deep_probes_feed_the_ring(

@@ -61,13 +61,10 @@ def asked(service: Service) -> tuple[Incident, Fix]:
     return incident, incident.fixes.get(state=Fix.State.CHOSEN)
 
 
-def recorded(service: Service, *, at: Any, good: bool, ms: float = 5.0, many: int = 1) -> None:
-    RecordedExchange.objects.bulk_create(
-        RecordedExchange(
-            service=service, at=at, source="shop", method="GET", path="/", good=good, elapsed_ms=ms
-        )
-        for _ in range(many)
-    )
+def recorded(service: Service, *, at: Any, many: int, **seen: Any) -> None:
+    what = {"source": "shop", "method": "GET", "path": "/", "elapsed_ms": 5.0} | seen
+    rows = [RecordedExchange(service=service, at=at, **what) for _ in range(many)]
+    RecordedExchange.objects.bulk_create(rows)
 
 
 def test_an_old_proof_is_repeated_before_the_switch(
@@ -105,7 +102,7 @@ def test_a_service_that_becomes_worse_in_the_watch_window_gets_its_old_bytes_bac
     assert incident.status == Status.RESOLVED
     assert verify.settle_watched(now=timezone.now()) == []
     later = timezone.now() + timedelta(seconds=5)
-    recorded(shop, at=later, good=ms > 100, ms=ms, many=20)
+    recorded(shop, at=later, good=ms > 100, elapsed_ms=ms, many=20)
 
     verify.settle_watched(now=later + timedelta(seconds=1))
     incident = run(Incident.objects.get(pk=incident.pk))
@@ -126,6 +123,19 @@ def test_a_service_that_answers_as_before_settles(shop: Service, shweta: User) -
     recorded(shop, at=timezone.now(), good=True, many=20)
     later = timezone.now() + timedelta(seconds=shop.watch_seconds + 1)
     assert verify.settle_watched(now=later) == [incident.deployments.get().pk]
+
+
+def test_a_restart_by_somebody_else_in_the_watch_window_speaks_against_no_fix(
+    shop: Service, shweta: User
+) -> None:
+    recorded(shop, at=timezone.now() - timedelta(seconds=60), good=True, many=20)
+    incident = run(with_bug(shop))
+    later = timezone.now() + timedelta(seconds=5)
+    recorded(shop, at=later, good=False, failure="refused", many=20)
+    recorded(shop, at=later, good=False, failure="reset", many=20)
+    recorded(shop, at=later, good=True, status=200, many=5)
+    verify.settle_watched(now=later + timedelta(seconds=1))
+    assert Incident.objects.get(pk=incident.pk).status == Status.RESOLVED
 
 
 @pytest.mark.parametrize(

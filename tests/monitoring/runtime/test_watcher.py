@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import OperationalError
 
 from agentops_site.integrations.local import LocalRuntime
-from monitoring import operations, watcher
+from monitoring import edits, operations, watcher
 from monitoring.keeper.client import KeeperClient
 from monitoring.resources import Sampler
 from monitoring.values import ProcessState, ServiceSpec
@@ -136,6 +136,36 @@ def test_a_process_that_started_anew_is_probed_once_it_listens_and_only_once(
     looks = time.monotonic() + 0.5
     until(lambda: time.monotonic() > looks)
     assert scene.told.asked == [spec.id, spec.id]
+
+
+def test_an_edited_file_has_its_service_probed(
+    scene: Scene, runtime: LocalRuntime, make_service: MakeService
+) -> None:
+    edited, other = (make_service(editable_globs=("*.py", "config.json")) for _ in range(2))
+    for spec in (edited, other):
+        runtime.start(spec)
+        scene.specs.append(spec)
+    time_to_follow = time.monotonic() + 0.8
+    until(lambda: time.monotonic() > time_to_follow)
+    assert scene.told.asked == []
+    Path(edited.directory, "orders.db").write_text("data")  # outside of the globs
+    Path(edited.directory, "config.json").write_text("{")
+    until(lambda: scene.told.asked, TIMES_OUT)
+    looks = time.monotonic() + 0.5
+    until(lambda: time.monotonic() > looks)
+    assert scene.told.asked == [edited.id]
+
+
+def test_a_large_tree_is_not_stamped(tmp_path: Path, make_service: MakeService) -> None:
+    spec = make_service(editable_globs=("*",))
+    first = edits.stamp(spec)
+    assert first is not None
+    Path(spec.directory, "server.py").unlink()
+    Path(spec.directory, "other.py").touch()
+    assert edits.stamp(spec) not in (None, first)
+    for number in range(edits.MOST_ENTRIES):
+        Path(spec.directory, f"{number}.txt").touch()
+    assert edits.stamp(spec) is None
 
 
 def test_a_process_that_does_not_listen_yet_is_not_probed(
