@@ -14,60 +14,18 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from bench._faults import Fault, Files
+from bench._outcomes import Outcome, is_bad
 from bench._patients import PATIENTS
 
 INTERVAL, TICK = 1.0, 0.1
 DETECT_LIMIT, HEAL_LIMIT, QUIET = 8.0, 30.0, 2.2
 CONTROL_SECONDS, TOGGLE_SECONDS = 6.0, 0.6
 WAITING = ("AWAITING_APPROVAL", "ESCALATED")
-
-
-@dataclass(kw_only=True)
-class Outcome:
-    """What came of one fault. Times in seconds since the fault; lines as in a diff (removed and added)."""
-
-    name: str
-    service: str
-    kind: str
-    detected: bool = False
-    detect_seconds: float | None = None
-    file_right: bool = False
-    line_right: bool = False
-    fixed: bool = False
-    regression_free: bool = False
-    heal_seconds: float | None = None
-    lines: int = 0
-    minimum: int = 0
-    incidents: int = 0
-    false_incidents: int = 0
-    bad_deploys: int = 0
-    asked: bool = False
-    story: str = ""
-
-
-def prepare() -> None:
-    """Set up Django on a new database in a folder of this process, without a broker; the folder is left to `finish`."""
-    data = tempfile.mkdtemp(prefix="agentops-heal-")
-    os.environ |= {"AGENTOPS_DATA": data, "DJANGO_SETTINGS_MODULE": "agentops_site.settings"}
-    os.environ |= {"LOG_LEVEL": "CRITICAL", "DATABASE_URL": "", "AGENTOPS_DEMO": "0"}
-    for name in ("ANTHROPIC_API_KEY", "BL_API_KEY", "WHITECIRCLE_API_KEY", "ELEVENLABS_API_KEY"):
-        os.environ[name] = ""  # this bench is of the built-in parts, whatever the shell knows
-    import django
-    from django.core.management import call_command
-
-    django.setup()
-    call_command("migrate", verbosity=0)
-    from incidents import queue
-    from monitoring import hints, realtime
-
-    queue._send = lambda task, arguments: None
-    hints._send = lambda task, queue: None
-    realtime._send = lambda message: None
 
 
 def play(fault: Fault) -> dict[str, Any]:
@@ -257,7 +215,7 @@ class _Case:
         found, fault = list(self._incidents()), self.fault
         result = Outcome(name=fault.name, service=fault.service, kind=fault.kind, asked=self.asked)
         result.incidents, result.detected = len(found), bool(found)
-        result.bad_deploys = sum(_is_bad(row) for row in self._deployments())
+        result.bad_deploys = sum(is_bad(row) for row in self._deployments())
         result.story = "; ".join(entry.text[:160] for i in found for entry in i.timeline.all())
         if fault.is_control:
             result.false_incidents = max(0, len(found) - fault.incidents)
@@ -306,16 +264,6 @@ class _Case:
             if added - Counter(now.split(b"\n")):
                 return False
         return True
-
-
-def _is_bad(row: Any) -> bool:
-    """Say whether a deployment broke law 1 or 2: not proved, not what was decided, or nobody who may let it go live."""
-    decision, fix = row.decision, row.fix
-    proved = fix.trial.passed is True and decision.trial_digest == fix.trial.digest
-    same = decision.fix_digest == fix.digest and decision.base_digest == fix.base_digest
-    alone = decision.kind == "auto" and decision.severity in {"low", "medium"}
-    by_lead = decision.kind == "approve" and decision.actor and decision.actor.role == "team_lead"
-    return not (proved and same and (alone or by_lead))
 
 
 def _now() -> Any:

@@ -15,8 +15,9 @@ from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import Any
 
+from bench._alone import prepare
 from bench._faults import Fault, faults
-from bench._healing import failed, play, prepare
+from bench._healing import failed, play
 from bench._report import Goal, at_least, at_most, percentile, report
 
 Row = dict[str, Any]

@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench._healing import prepare
+from bench._alone import prepare
 from bench._report import Goal, at_least, at_most, report
 from bench._revert_cases import Case, cases
 
