@@ -14,13 +14,22 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentops_site.settings")
 
 # Beat sends tasks by name and runs none: without Django's apps and our tasks it needs half the memory.
 IS_BEAT = "beat" in sys.argv[1:]
+# A worker that takes probes alone needs neither the pipeline nor what reads and writes fixes: 13 MB.
+APPS_OF_QUEUE = {"probes": ["monitoring", "shop"]}
+
+
+def _queue() -> str:
+    """Return what follows `-Q` on the command line: the queues that this worker takes, "" for all."""
+    words = sys.argv[1:]
+    return words[words.index("-Q") + 1] if "-Q" in words[:-1] else ""
+
 
 app = Celery("agentops", fixups=[] if IS_BEAT else None)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 if not IS_BEAT:
     from agentops_site.heartbeat import Heartbeat
 
-    app.autodiscover_tasks()
+    app.autodiscover_tasks(APPS_OF_QUEUE.get(_queue()))
     app.steps["worker"].add(Heartbeat)  # /healthz asks for it
 
 

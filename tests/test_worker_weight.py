@@ -22,13 +22,17 @@ print(json.dumps(sorted(sys.modules)))
 """
 
 
+def _said(script: str) -> str:
+    done = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    return done.stdout.splitlines()[-1]
+
+
 def test_an_agent_knows_its_parts_and_its_isolation_before_it_forks_but_no_pages_and_no_sdk() -> (
     None
 ):
-    done = subprocess.run(  # noqa: S603 - our own interpreter
-        [sys.executable, "-c", WARM], capture_output=True, text=True, check=True, timeout=60
-    )
-    loaded = set(json.loads(done.stdout.splitlines()[-1]))
+    loaded = set(json.loads(_said(WARM)))
     assert "agentops_site.integrations.local_sandbox" in loaded
     assert "agentops_site.integrations.isolation.bubblewrap" in loaded
     for heavy in (
@@ -40,6 +44,25 @@ def test_an_agent_knows_its_parts_and_its_isolation_before_it_forks_but_no_pages
         "elevenlabs",
     ):
         assert heavy not in loaded, heavy
+
+
+PROBES = """
+import json, os, sys
+os.environ["CELERY_SKIP_CHECKS"] = "1"
+sys.argv = ["celery", "worker", "-Q", "probes"]
+from celery_app import app
+app.loader.import_default_modules()
+print(json.dumps([sorted(sys.modules), sorted(app.tasks), sorted(
+    {str(one["task"]) for one in app.conf.beat_schedule.values() if one["options"]["queue"] == "probes"}
+)]))
+"""
+
+
+def test_a_worker_for_probes_knows_its_tasks_and_not_the_pipeline() -> None:
+    loaded, known, wanted = json.loads(_said(PROBES))
+    assert set(wanted) <= set(known)
+    assert "shop.tasks.drive_traffic" in known
+    assert "incidents.pipeline" not in loaded
 
 
 @pytest.mark.parametrize(
