@@ -49,6 +49,8 @@ class Running:
 
     def describe(self, tail: int | None) -> dict[str, Any]:
         """Return what the API says; output is null when it was not asked to wait."""
+        # Before the code: a process that ends in between is not said to have failed with 0.
+        status = self.status
         code = self.process.returncode
         shown: dict[str, Any] = {"logs": None, "stdout": None, "stderr": None}
         if tail is not None:
@@ -61,7 +63,7 @@ class Running:
             "pid": str(self.process.pid),
             "name": self.name,
             "command": self.command,
-            "status": self.status,
+            "status": status,
             "startedAt": time.strftime(_DATE, time.gmtime(self.started)),
             "completedAt": time.strftime(_DATE, time.gmtime(self.completed))
             if self.completed
