@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from monitoring.globs import matches
+from monitoring.globs import SKIPPED_FOLDERS, matches
 from monitoring.values import ServiceSpec
 
 MOST_ENTRIES = 500
 """A larger tree is not looked at every second; its schedule has to do."""
-_SKIPPED = {".git", ".hg", ".svn", "__pycache__", ".venv", "node_modules"}
 
 
 def stamp(spec: ServiceSpec) -> int | None:
@@ -23,7 +22,7 @@ def stamp(spec: ServiceSpec) -> int | None:
         entries += len(folders) + len(names)
         if entries > MOST_ENTRIES:
             return None
-        folders[:] = [name for name in folders if name not in _SKIPPED]
+        folders[:] = [name for name in folders if name not in SKIPPED_FOLDERS]
         for name in names:
             path = Path(folder, name)
             relative = path.relative_to(spec.directory).as_posix()

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 MAX_PATH = 400
+SKIPPED_FOLDERS = {".git", ".hg", ".svn", "__pycache__", ".venv", "node_modules"}
+"""Never a fix's business, and large enough to make every look slow."""
 
 
 def matches(path: str, globs: Iterable[str]) -> bool:

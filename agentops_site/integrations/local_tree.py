@@ -13,7 +13,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from monitoring.globs import matches, safe_relative
+from monitoring.globs import SKIPPED_FOLDERS, matches, safe_relative
 from monitoring.ports import TargetError
 from monitoring.values import ServiceSpec, Tree
 
@@ -21,8 +21,6 @@ MAX_FILE_BYTES = 2_000_000
 MAX_TREE_BYTES = 50_000_000
 MAX_ENTRIES = 50_000
 DRAFT_PREFIX = ".agentops-"
-# Never a fix's business, and large enough to make every reading slow.
-_SKIPPED_FOLDERS = {".git", ".hg", ".svn", "__pycache__", ".venv", "node_modules"}
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -84,7 +82,7 @@ class _Reading:
         for entry in found:
             path = f"{prefix}{entry.name}"
             if entry.is_dir(follow_symlinks=False):
-                if entry.name not in _SKIPPED_FOLDERS:
+                if entry.name not in SKIPPED_FOLDERS:
                     self._enter(folder, entry.name, f"{path}/")
             elif entry.is_file(follow_symlinks=False) and is_editable(self._spec, path):
                 self._take(folder, entry.name, path)
