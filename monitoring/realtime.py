@@ -15,9 +15,11 @@ from django.db import transaction
 log = logging.getLogger(__name__)
 
 CHANNEL = "agentops:events"
+MISSED = '{"kind":"missed"}'
 SILENCE_SECONDS = 3.0
 _TIMEOUT = 1.0
 _silent_until = 0.0
+_missed = False
 _lock = threading.Lock()
 _clients: dict[str, redis.Redis] = {}
 
@@ -33,14 +35,21 @@ def publish(kind: str, payload: dict[str, Any]) -> None:
 
 
 def _send(message: str) -> None:
-    """Publish; after a failure stay silent for a while, so that a storm of changes does not wait for each message."""
-    global _silent_until
+    """Publish; after a failure stay silent for a while, so that a storm of changes does not wait for each message.
+
+    The first message that gets through afterwards is followed by one that says that some were missed.
+    """
+    global _silent_until, _missed
     if time.monotonic() < _silent_until:
+        _missed = True
         return
     try:
         _client().publish(CHANNEL, message)
+        if _missed:
+            _client().publish(CHANNEL, MISSED)
+        _missed = False
     except (redis.RedisError, OSError) as error:
-        _silent_until = time.monotonic() + SILENCE_SECONDS
+        _silent_until, _missed = time.monotonic() + SILENCE_SECONDS, True
         log.warning("Nothing is pushed for %s s, the broker is away: %s", SILENCE_SECONDS, error)
 
 

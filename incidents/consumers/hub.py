@@ -35,6 +35,7 @@ IDLE_SECONDS = 5.0
 SILENT_SECONDS = 12.0
 RETRY_SECONDS = (0.1, 2.0)
 PAUSE_AFTER_ERROR = 0.5
+LATE_SECONDS = 30.0  # a page's socket is open within this time after the page was made
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
 
@@ -60,6 +61,7 @@ class Hub:
         self._tasks: list[asyncio.Task[None]] = []
         self._thread: ThreadPoolExecutor | None = None
         self._listened = False
+        self._stirred = -LATE_SECONDS
 
     def join(self, client: Client) -> None:
         """Take a socket in, and bring its page up to date if something happened since it was made."""
@@ -71,12 +73,15 @@ class Hub:
             for task in self._tasks:
                 task.add_done_callback(self._fallen)
         self._dirty.joined.add(client)
+        if monotonic() - self._stirred < LATE_SECONDS:
+            self._dirty.late.add(client)
         self._wake.set()
 
     def leave(self, client: Client) -> None:
         """Let a socket go; with the last one everything stops."""
         self.clients.discard(client)
         self._dirty.joined.discard(client)
+        self._dirty.late.discard(client)
         self._round.forget_all_but(self.clients)
         if not self.clients:
             self._stop()
@@ -157,7 +162,9 @@ class Hub:
         if self._listened:
             self._mark_all()
         self._listened = True
+        self._stirred = monotonic()
         self._dirty.joined |= self.clients
+        self._dirty.late |= self.clients
         self._dirty.people |= {client.identity.person for client in self.clients}
         self._wake.set()
 
@@ -168,6 +175,7 @@ class Hub:
             log.warning("Not an event: %r", raw[:80])
             return
         if isinstance(event, dict) and self._dirty.note(event):
+            self._stirred = monotonic()
             self._wake.set()
 
     # ---- working --------------------------------------------------------------------------------------------------

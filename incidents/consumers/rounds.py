@@ -33,12 +33,16 @@ class InThread(Protocol):
 
 @dataclass
 class Dirty:
-    """What changed since the last round."""
+    """What changed since the last round.
+
+    Of the clients that `joined`, those that are `late` may have missed what concerns every page: header, bell, voice.
+    """
 
     incidents: set[int] = field(default_factory=set)
     bells: set[int] = field(default_factory=set)
     people: set[int] = field(default_factory=set)
     joined: set[Client] = field(default_factory=set)
+    late: set[Client] = field(default_factory=set)
     health: bool = False
     agent: bool = False
     speech: bool = False
@@ -60,6 +64,8 @@ class Dirty:
                 self.speech = True
             case {"kind": "person", "id": int(pk)}:
                 self.people.add(pk)
+            case {"kind": "missed"}:
+                self.everything = True
             case _:
                 return False
         return True
@@ -91,7 +97,7 @@ class Round:
                 rest.append((pk, watching, heavy))
         await self._push_list(dirty, clients, in_thread)
         await self._push_header(dirty, clients, in_thread)
-        for client in clients if dirty.speech or dirty.everything else ():
+        for client in clients if dirty.speech or dirty.everything else dirty.late:
             client.offer(VOICE_SIGNAL)
         for pk, watching, heavy in rest:
             self._offer_regions(
@@ -164,16 +170,18 @@ class Round:
 
     # ---- the header -----------------------------------------------------------------------------------------------
     async def _push_header(self, dirty: Dirty, clients: set[Client], in_thread: InThread) -> None:
-        health, agent = dirty.health or dirty.everything, dirty.agent or dirty.everything
+        all_of_it = dirty.everything or bool(dirty.late)
+        health, agent = dirty.health or all_of_it, dirty.agent or all_of_it
         if health or agent:
             regions = await in_thread(lambda: fragments.header(health=health, agent=agent))
-            changed = [r for r in regions if self._header.get(r.name) != r.html]
-            self._header |= {region.name: region.html for region in changed}
-            text = "\n".join(region.html for region in changed)
-            for client in clients if text else ():
-                client.offer(text)
+            changed = [r.html for r in regions if self._header.get(r.name) != r.html]
+            self._header |= {region.name: region.html for region in regions}
+            whole = "\n".join(region.html for region in regions)
+            for client in clients if changed else dirty.late:
+                client.offer(whole if client in dirty.late else "\n".join(changed))
         here = {client.identity.person for client in clients}
-        people = here if dirty.everything else dirty.bells & here
+        late = {client.identity.person for client in dirty.late}
+        people = here if dirty.everything else (dirty.bells & here) | late
         if people:
             bells = await in_thread(lambda: fragments.bells(people))
             for client in clients:

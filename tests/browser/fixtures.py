@@ -46,7 +46,10 @@ def running_web(
 def web(running_web: Web, broker: Broker, transactional_db: None, settings: Any) -> Web:
     """Return the server on the database of this test, which publishes to the server's broker."""
     settings.REDIS_URL = broker.url
-    realtime._silent_until = 0.0  # what a test before this one did to its broker is over
+    realtime._silent_until, realtime._missed = (
+        0.0,
+        False,
+    )  # what a test before this one did to its broker is over
     return running_web
 
 

@@ -49,7 +49,9 @@ class Broker:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it and wait until it takes connections."""
+        """Start it and wait until it takes connections; nothing is done when it runs."""
+        if self._process is not None:
+            return
         configuration = self.folder / "valkey.conf"
         lines = ["bind 127.0.0.1", f"port {self.port}", f"requirepass {PASSWORD}", 'save ""']
         configuration.write_text("\n".join([*lines, "appendonly no", f'dir "{self.folder}"']))

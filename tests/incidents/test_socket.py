@@ -15,6 +15,7 @@ from websockets.exceptions import InvalidStatus
 from incidents.models import Comment, Incident
 from incidents.timeline import note, tell
 from monitoring.models import Service
+from monitoring.realtime import publish
 from teams.models import User
 from teams.roles import Role
 from tests.browser.fixtures import broker, data_folder, running_web, session_of, web
@@ -252,6 +253,35 @@ def test_what_a_publisher_without_a_broker_could_not_tell_comes_all_the_same(
         socket.until(lambda text: f"entry-{unheard.pk}" in text)
         link = f'href="/incidents/{incident.pk}/"'
         team.until(lambda text: link in section(text, "list-needs"))
+
+
+def whole_head(text: str) -> bool:
+    """Return whether everything that concerns every page came: health, agent, bell and the question for the voice."""
+    ids = ("header-health", "agent-state", "bell", "voice-slot")
+    return all(f'id="{name}"' in text for name in ids)
+
+
+def test_what_was_told_before_the_line_was_up_reaches_every_page(
+    web: Web, shweta: User, broker: Broker
+) -> None:
+    broker.stop()
+    try:
+        with Socket(web, shweta) as socket:
+            socket.settle()
+            publish("speech", {"id": 1})  # nobody hears it
+            broker.start()
+            socket.until(whole_head)
+    finally:
+        broker.start()
+
+
+def test_what_was_told_between_a_page_and_its_socket_reaches_it(web: Web, shweta: User) -> None:
+    with Socket(web, shweta) as first:
+        first.until(whole_head)  # the line is up
+        publish("speech", {"id": 1})
+        first.until(lambda text: text.count('id="voice-slot"') == 2)
+        with Socket(web, shweta) as made_before:
+            made_before.until(whole_head)
 
 
 def test_a_stalled_page_holds_up_nobody(web: Web, service: Service, shweta: User) -> None:

@@ -23,6 +23,7 @@ def really_send(hints_sent: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """Undo the capturing of the other tests: here the edge itself is looked at."""
     monkeypatch.setattr(realtime, "_send", SEND)
     monkeypatch.setattr(realtime, "_silent_until", 0.0)
+    monkeypatch.setattr(realtime, "_missed", False)
 
 
 @pytest.fixture
@@ -68,3 +69,20 @@ def test_a_broker_that_swallows_everything_costs_one_time_limit(
 def test_a_broker_that_is_away_raises_nothing(settings: LazySettings) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     realtime.publish("health", {})
+
+
+def test_after_a_silence_it_is_told_that_something_was_missed_and_only_once(
+    listener: redis.client.PubSub, settings: LazySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = settings.REDIS_URL
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    realtime.publish("health", {})
+    settings.REDIS_URL = url
+    realtime.publish("bell", {})  # within the silence
+    monkeypatch.setattr(realtime, "_silent_until", 0.0)
+    realtime.publish("agent", {})
+    realtime.publish("speech", {})
+    told = [listener.get_message(timeout=5) for _ in range(3)]
+    kinds = [json.loads(message["data"])["kind"] for message in told if message]
+    assert kinds == ["agent", "missed", "speech"]
+    assert listener.get_message(timeout=0.1) is None
