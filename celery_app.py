@@ -34,12 +34,12 @@ if not IS_BEAT:
 
 
 @worker_init.connect
-def share_what_is_loaded(sender: str, **_: Any) -> None:
+def share_what_is_loaded(sender: Any, **_: Any) -> None:
     """Load in the parent what its children share, so that no incident waits for it after a child was made anew.
 
     Keep the collector off it, or every forked child gets a copy of those pages.
     """
-    if sender.startswith("agent@"):
+    if "agent" in sender.app.amqp.queues.consume_from:
         from incidents import providers
 
         providers.warm()

@@ -129,6 +129,13 @@ def test_a_second_up_is_refused(stack: Stack) -> None:
     assert "running" in second.stdout + second.stderr
 
 
+def test_no_part_of_it_met_an_error(stack: Stack) -> None:
+    logs = sorted((stack.data / "logs").glob("*.log"))
+    assert "worker-agent.log" in [log.name for log in logs]
+    said = [line for log in logs for line in log.read_text(errors="replace").splitlines()]
+    assert [line for line in said if " ERROR " in line or " CRITICAL " in line] == []
+
+
 def test_it_stops_in_time_and_leaves_no_orphan(stack: Stack) -> None:
     """Has to be the last: it ends the stack that the others use."""
     took = stack.stop()

@@ -15,9 +15,9 @@ from incidents.models import ClearanceReport, Incident
 WARM = """
 import json, os, sys
 os.environ["CELERY_SKIP_CHECKS"] = "1"  # as the launcher does
-from celery_app import app, share_what_is_loaded
+from celery_app import app
 app.loader.import_default_modules()
-share_what_is_loaded(sender="agent@here")
+app.Worker(queues=["agent"], pool="solo", quiet=True)  # Celery swallows what its signals' receivers raise
 print(json.dumps(sorted(sys.modules)))
 """
 
