@@ -5,6 +5,7 @@ The page only shows this. Every act is judged again, in its own transaction, by 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,12 +38,17 @@ def named(loaded: Loaded) -> set[int]:
     return {person for person in ids if person}
 
 
-def decision(person: User, loaded: Loaded) -> dict[str, Any]:
-    """Return the decision bar for a person: one query for the rights, a few more to word a refusal."""
+def rulings(people: Iterable[User], loaded: Loaded) -> access.Rulings:
+    """Return what decides about these people's rights on this incident: two queries."""
+    return access.Rulings(people, service=loaded.incident.service.slug)
+
+
+def decision(person: User, loaded: Loaded, rights: access.Rulings) -> dict[str, Any]:
+    """Return the decision bar for a person; one query for all, when somebody is to be named."""
     incident = loaded.incident
-    verbs = access.allowed_verbs(person, severity=incident.severity, service=incident.service.slug)
+    verbs = rights.allowed_verbs(person, severity=incident.severity)
     fix = loaded.fix if incident.status in WAITING else None
-    deeds = {"approve": _approve(person, loaded, verbs)}
+    deeds = {"approve": _approve(person, loaded, rights)}
     for name, verb, shown in _others(person, loaded):
         deeds[name] = Deed(shown=shown and verb in verbs, allowed=verb in verbs)
     return {
@@ -51,7 +57,7 @@ def decision(person: User, loaded: Loaded) -> dict[str, Any]:
         "more": any(deeds[name].shown for name in deeds if name not in {"approve", "reject"}),
         "may_comment": Verb.COMMENT in verbs,
         "may_choose": Verb.CHOOSE_CANDIDATE in verbs and incident.status in WAITING,
-        "people": _assignable() if deeds["assign"].shown else [],
+        "people": rights.colleagues if deeds["assign"].shown else [],
     }
 
 
@@ -75,14 +81,12 @@ def _others(person: User, loaded: Loaded) -> list[tuple[str, Verb, bool]]:
     ]
 
 
-def _approve(person: User, loaded: Loaded, verbs: set[str]) -> Deed:
+def _approve(person: User, loaded: Loaded, rights: access.Rulings) -> Deed:
     incident, fix = loaded.incident, loaded.fix
     if incident.status not in WAITING or fix is None:
         return Deed()
-    if Verb.APPROVE not in verbs:
-        ruling = access.may(
-            person, Verb.APPROVE, severity=incident.severity, service=incident.service.slug
-        )
+    ruling = rights.may(person, Verb.APPROVE, severity=incident.severity)
+    if not ruling.allowed:
         return Deed(shown=True, why=_sentence(ruling.reason), whom=ruling.whom)
     why = (
         _in_hands(loaded)
@@ -132,7 +136,3 @@ def _unasked(loaded: Loaded, fix: Fix) -> str:
 
 def _sentence(reason: str) -> str:
     return f"{reason[:1].upper()}{reason[1:]}."
-
-
-def _assignable() -> list[User]:
-    return [person for person in User.objects.filter(is_active=True) if person.is_admitted]

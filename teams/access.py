@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import wraps
+from functools import cached_property, wraps
 from typing import Concatenate, ParamSpec
 from urllib.parse import urlsplit
 
@@ -46,6 +46,9 @@ class Ruling:
     whom: str = ""
 
 
+_SIGN_IN = Ruling(allowed=False, reason="sign in first")
+
+
 class AccessRefused(PermissionDenied):
     """The matrix says no; `ruling` says why. Unhandled, Django answers it with our 403 page."""
 
@@ -62,17 +65,15 @@ def may(
     `severity` is one of `SEVERITIES`; an unknown ("") one counts as the highest. `service` is a slug.
     Being a superuser gives no right. Raises ValueError for a word that is no verb or no severity.
     """
-    verb, severity = Verb(verb), severity or HIGHEST
-    if severity not in SEVERITIES:
-        raise ValueError(f"{severity!r} is not a severity.")
+    verb, severity = _known(verb, severity)
     if not isinstance(user, User) or user.pk is None:
-        return Ruling(allowed=False, reason="sign in first")
+        return _SIGN_IN
     # The role is read in the query, not taken from the object: a socket's user may be hours old.
     role = User.objects.admitted().filter(pk=user.pk).values("role")
     row = _deciding(_rows(verb, service).filter(role__in=Subquery(role)))
     if row is not None and row.covers(severity):
         return Ruling(allowed=True)
-    return _refusal(user, row, verb, severity=severity, service=service)
+    return Rulings([user], service=service).may(user, verb, severity=severity)
 
 
 def require(
@@ -118,16 +119,56 @@ def allowed_verbs(user: User | AnonymousUser, *, severity: str = "", service: st
         return set()
     role = User.objects.admitted().filter(pk=user.pk).values("role")
     mine = MatrixRow.objects.filter(service_slug__in={"", service}, role__in=Subquery(role))
-    by_verb: dict[str, list[MatrixRow]] = {}
-    for row in mine:
-        by_verb.setdefault(row.verb, []).append(row)
-    deciding = (_deciding(rows) for rows in by_verb.values())
-    return {row.verb for row in deciding if row is not None and row.covers(severity or HIGHEST)}
+    return _verbs_in(mine, severity or HIGHEST)
+
+
+class Rulings:
+    """Judges some people on one service by what is stored at this moment; for one rendering, then thrown away.
+
+    Two queries for any number of people, and one more when somebody is to be named.
+    """
+
+    def __init__(self, people: Iterable[User], *, service: str = "") -> None:
+        """Read the stored roles of those who are admitted, and the matrix."""
+        asked = User.objects.admitted().filter(pk__in={person.pk for person in people})
+        self._roles: dict[int, str] = dict(asked.values_list("pk", "role"))
+        self._rows = list(MatrixRow.objects.filter(service_slug__in={"", service}).order_by())
+
+    @cached_property
+    def colleagues(self) -> list[User]:
+        """Return everybody who is admitted; one query."""
+        return list(User.objects.admitted())
+
+    def allowed_verbs(self, user: User, *, severity: str = "") -> set[str]:
+        """Return every verb that the person may use here: for the buttons of a page."""
+        role = self._roles.get(user.pk)
+        return _verbs_in([row for row in self._rows if row.role == role], severity or HIGHEST)
+
+    def may(self, user: User, verb: Verb | str, *, severity: str = "") -> Ruling:
+        """Judge one act as the function of this name does; a person who was not asked about counts as not active."""
+        verb, severity = _known(verb, severity)
+        role = self._roles.get(user.pk)
+        if role is None:
+            return Ruling(allowed=False, reason="this account is not active")
+        rows = [row for row in self._rows if row.verb == verb]
+        row = _deciding(row for row in rows if row.role == role)
+        if row is not None and row.covers(severity):
+            return Ruling(allowed=True)
+        roles = _roles_that_may(rows, severity)
+        return _refusal(_why_not(row, verb, severity), roles, _nearest(self.colleagues, roles))
 
 
 def people_who_may(verb: Verb | str, *, severity: str = "", service: str = "") -> list[User]:
     """Return the active people who may do it, the nearest role first, by two queries."""
-    return _people_in(_roles_that_may(Verb(verb), severity or HIGHEST, service))
+    rows = list(_rows(Verb(verb), service))
+    roles = _roles_that_may(rows, severity or HIGHEST)
+    return _nearest(User.objects.admitted().filter(role__in=roles), roles)
+
+
+def _known(verb: Verb | str, severity: str) -> tuple[Verb, str]:
+    if severity and severity not in SEVERITIES:
+        raise ValueError(f"{severity!r} is not a severity.")
+    return Verb(verb), severity or HIGHEST
 
 
 def _rows(verb: Verb, service: str) -> QuerySet[MatrixRow]:
@@ -139,38 +180,42 @@ def _deciding(rows: Iterable[MatrixRow]) -> MatrixRow | None:
     return max(rows, key=lambda row: bool(row.service_slug), default=None)
 
 
-def _roles_that_may(verb: Verb, severity: str, service: str) -> list[str]:
-    rows = list(_rows(verb, service))
+def _verbs_in(rows: Iterable[MatrixRow], severity: str) -> set[str]:
+    """Return the verbs that the rows of one role grant."""
+    by_verb: dict[str, list[MatrixRow]] = {}
+    for row in rows:
+        by_verb.setdefault(row.verb, []).append(row)
+    deciding = (_deciding(found) for found in by_verb.values())
+    return {row.verb for row in deciding if row is not None and row.covers(severity)}
+
+
+def _roles_that_may(rows: list[MatrixRow], severity: str) -> list[str]:
+    """Return the roles that the rows of one verb allow it, the nearest first."""
     deciding = {role: _deciding(row for row in rows if row.role == role) for role in ASKING_ORDER}
     return [
         role.value for role, row in deciding.items() if row is not None and row.covers(severity)
     ]
 
 
-def _people_in(roles: list[str]) -> list[User]:
-    people = User.objects.admitted().filter(role__in=roles)
-    return sorted(people, key=lambda person: (roles.index(person.role), person.name))
+def _nearest(people: Iterable[User], roles: list[str]) -> list[User]:
+    """Return those of the people who have one of the roles, in the order of the roles."""
+    able = [person for person in people if person.role in roles]
+    return sorted(able, key=lambda person: (roles.index(person.role), person.name))
 
 
-def _refusal(
-    user: User, row: MatrixRow | None, verb: Verb, *, severity: str, service: str
-) -> Ruling:
-    if not User.objects.admitted().filter(pk=user.pk).exists():
-        return Ruling(allowed=False, reason="this account is not active")
-    why = f"your role may not {VERB_WORDS[verb]}"
+def _why_not(row: MatrixRow | None, verb: Verb, severity: str) -> str:
+    where = f" on {row.service_slug}" if row is not None and row.service_slug else ""
     if row is not None and row.granted and verb in BY_SEVERITY:
-        why = f"your role may {VERB_WORDS[verb]} up to {row.up_to}; {_this_is(severity)}"
-    where = f" on {service}" if row is not None and row.service_slug else ""
-    roles = _roles_that_may(verb, severity, service)
-    able = _people_in(roles)
+        return f"your role may {VERB_WORDS[verb]} up to {row.up_to}; {_this_is(severity)}{where}"
+    return f"your role may not {VERB_WORDS[verb]}{where}"
+
+
+def _refusal(why: str, roles: list[str], able: list[User]) -> Ruling:
     nearest = [person for person in able if person.role == able[0].role][:NAMES_SHOWN]
     whom = " or ".join(person.name for person in nearest)
     ask = f"ask {whom} ({ROLE_WORDS[Role(nearest[0].role)]})" if nearest else _NOBODY
     return Ruling(
-        allowed=False,
-        reason=f"{why}{where}; {ask}",
-        needed_role=next(iter(roles), ""),
-        whom=whom,
+        allowed=False, reason=f"{why}; {ask}", needed_role=next(iter(roles), ""), whom=whom
     )
 
 

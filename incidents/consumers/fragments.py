@@ -58,6 +58,33 @@ class Rendered:
     comments: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
 
 
+class Made:
+    """Regions of one rendering, each made once for all in one time zone who see it alike."""
+
+    def __init__(self) -> None:
+        """Start with nothing made."""
+        self._made: dict[tuple[str, str], list[tuple[Any, Region]]] = {}
+
+    def region(
+        self,
+        part: str,
+        context: dict[str, Any],
+        viewer: Viewer,
+        differs: Any = None,
+        *,
+        name: str = "",
+    ) -> Region:
+        """Return a region for a viewer; `differs` is all in the context that is not the same for everybody."""
+        known = self._made.setdefault((name or part, viewer.time_zone), [])
+        for before, region in known:
+            if before == differs:
+                return region
+        with _zone(viewer):
+            region = Region(name or part, _html(f"incidents/parts/{part}.html", context))
+        known.append((differs, region))
+        return region
+
+
 def incident(
     pk: int, whos: set[Who], *, seen: int, comment: int
 ) -> tuple[Rendered, Callable[[], Rendered]]:
@@ -68,15 +95,15 @@ def incident(
     loaded = page.load(pk)
     quick = Rendered(seen=loaded.seen, named=access.named(loaded))
     viewers = _viewers(whos, quick.named)
-    bars = {viewer: access.decision(person, loaded) for viewer, person in viewers.items()}
+    rights = access.rulings(viewers.values(), loaded)
+    bars = {viewer: access.decision(person, loaded, rights) for viewer, person in viewers.items()}
     head = page.head(loaded)
+    made = Made()
     for viewer, bar in bars.items():
-        with _zone(viewer):
-            context = {"head": head, "bar": bar, "oob": True}
-            quick.regions[viewer] = [
-                _region("head", context),
-                _region("decision", context),
-            ]
+        quick.regions[viewer] = [
+            made.region("head", {"head": head, "oob": True}, viewer),
+            made.region("decision", {"head": head, "bar": bar, "oob": True}, viewer, bar),
+        ]
     _append(quick, {who[1] for who in whos}, loaded.incident, seen, comment)
 
     def rest() -> Rendered:
@@ -88,17 +115,19 @@ def incident(
 def _middle(
     loaded: page.Loaded, bars: dict[Viewer, dict[str, Any]], head: dict[str, Any], named: set[int]
 ) -> Rendered:
-    """Render the middle once for each time zone and for those who may choose a candidate and those who may not."""
+    """Render the middle once for each time zone, and the fix for those who may choose a candidate and who may not."""
     rendered = Rendered(seen=loaded.seen, named=named)
-    values = body(loaded)
-    made: dict[tuple[str, bool], list[Region]] = {}
+    context = {"head": head, "body": body(loaded), "oob": True}
+    made = Made()
     for viewer, bar in bars.items():
-        key = (viewer.time_zone, bool(bar["may_choose"]))
-        if key not in made:
-            context = {"head": head, "bar": bar, "body": values, "oob": True}
-            with _zone(viewer):
-                made[key] = [_region(name, context) for name in PARTS_OF_BODY]
-        rendered.regions[viewer] = made[key]
+        # No other part is given the rights: one that came to ask for them would show everybody the first one's.
+        fix = {"bar": {"may_choose": bar["may_choose"]}}
+        rendered.regions[viewer] = [
+            made.region(name, context | fix, viewer, fix)
+            if name == "fix"
+            else made.region(name, context, viewer)
+            for name in PARTS_OF_BODY
+        ]
     return rendered
 
 
@@ -123,16 +152,18 @@ def incident_list(whos: set[Who]) -> Rendered:
     """Return the sections of the list for every viewer; the rows are read once."""
     rows = listing.read()
     rendered = Rendered(seen=rows.seen, named=rows.named)
-    for viewer, person in _viewers(whos, rows.named).items():
+    viewers = _viewers(whos, rows.named)
+    rights = listing.rights({person.role for person in viewers.values()})
+    made = Made()
+    for viewer, person in viewers.items():
         with _zone(viewer):
-            sections = listing.arranged(rows, person)
-            rendered.regions[viewer] = [
-                Region(
-                    str(section["id"]),
-                    _html("incidents/parts/section.html", {"section": section, "oob": True}),
-                )
-                for section in sections
-            ]
+            sections = listing.arranged(rows, person, rights[person.role])
+        rendered.regions[viewer] = [
+            made.region(
+                "section", {"section": section, "oob": True}, viewer, section, name=section["id"]
+            )
+            for section in sections
+        ]
     return rendered
 
 
@@ -177,10 +208,6 @@ def _viewers(whos: set[Who], named: set[int]) -> dict[Viewer, User]:
 
 def _zone(viewer: Viewer) -> Any:
     return timezone.override(ZoneInfo(viewer.time_zone))
-
-
-def _region(name: str, context: dict[str, Any]) -> Region:
-    return Region(name, _html(f"incidents/parts/{name}.html", context))
 
 
 def _html(template: str, context: dict[str, Any]) -> str:

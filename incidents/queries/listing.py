@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import tzinfo
 from typing import Any
 from urllib.parse import urlencode
 
 from django.db.models import Case, IntegerField, Max, Q, QuerySet, Value, When
+from django.utils import timezone
+from django.utils.safestring import SafeString
 
 from incidents.models import Incident, TimelineEntry
 from incidents.queries.lines import Line, line_html, lines
@@ -71,11 +75,15 @@ def newest() -> int:
 
 @dataclass(frozen=True)
 class Rows:
-    """The open incidents and the newest ended ones, with the newest timeline entry that was there before."""
+    """The open incidents and the newest ended ones, with the newest timeline entry that was there before.
+
+    A line's HTML is made once for all who see it alike.
+    """
 
     seen: int
     open_ones: list[Line]
     ended: list[Line]
+    made: dict[tuple[tzinfo, int, bool], SafeString] = field(default_factory=dict)
 
     @property
     def named(self) -> set[int]:
@@ -84,6 +92,13 @@ class Rows:
             person for row in self.open_ones for person in (row.assignee_id, row.taken_over_by_id)
         }
         return {person for person in ids if person}
+
+    def html(self, line: Line, *, asks: bool) -> SafeString:
+        """Return a line in the present time zone."""
+        key = (timezone.get_current_timezone(), line.pk, asks and line.status in WAITING)
+        if key not in self.made:
+            self.made[key] = line_html(line, asks=asks)
+        return self.made[key]
 
 
 def read() -> Rows:
@@ -96,9 +111,8 @@ def read() -> Rows:
     return Rows(seen, lines(open_ones), lines(ended))
 
 
-def arranged(rows: Rows, person: User) -> list[dict[str, Any]]:
-    """Return the sections for a person, by the stored rights of the role; one query."""
-    mine = rights(person)
+def arranged(rows: Rows, person: User, mine: Rights) -> list[dict[str, Any]]:
+    """Return the sections for a person, by the rights of the role."""
     found: dict[str, list[Line]] = {"needs": [], "working": [], "waits": []}
     for line in rows.open_ones:
         found[_section(person, mine, line)].append(line)
@@ -112,7 +126,7 @@ def arranged(rows: Rows, person: User) -> list[dict[str, Any]]:
             "nothing": nothing,
             "version": rows.seen,
             "count": len(found[key]),
-            "rows": [line_html(line, asks=key == "needs") for line in found[key][:PAGE]],
+            "rows": [rows.html(line, asks=key == "needs") for line in found[key][:PAGE]],
             "more": _more(key, len(found[key])),
         }
         for key, (title, nothing) in SECTIONS.items()
@@ -147,10 +161,12 @@ class Rights:
         return row is not None and row.covers(line.severity)
 
 
-def rights(person: User) -> Rights:
-    """Return the approval rights of a person's stored role; one query for any number of incidents."""
-    rows = MatrixRow.objects.filter(verb=Verb.APPROVE, role=person.role)
-    return Rights({row.service_slug: row for row in rows})
+def rights(roles: Collection[str]) -> dict[str, Rights]:
+    """Return the stored approval rights of each role; one query for any number of incidents."""
+    found: dict[str, dict[str, MatrixRow]] = {role: {} for role in roles}
+    for row in MatrixRow.objects.filter(verb=Verb.APPROVE, role__in=roles).order_by():
+        found[row.role][row.service_slug] = row
+    return {role: Rights(by_service) for role, by_service in found.items()}
 
 
 def page(wanted: Wanted) -> dict[str, Any]:

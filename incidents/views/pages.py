@@ -61,7 +61,8 @@ def _rows(request: HttpRequest, wanted: listing.Wanted) -> dict[str, Any]:
         )
         return context | {"page": listing.page(wanted), "socket_url": f"/ws/?{live}"}
     rows = listing.read()
-    sections = listing.arranged(rows, person_of(request))
+    person = person_of(request)
+    sections = listing.arranged(rows, person, listing.rights({person.role})[person.role])
     context["socket_url"] = f"/ws/?page=list&seen={rows.seen}"
     empty = not any(section["rows"] for section in sections)
     return context | {
@@ -159,7 +160,9 @@ def loaded_or_404(pk: int) -> page.Loaded:
 
 def context_of(request: HttpRequest, loaded: page.Loaded) -> dict[str, Any]:
     """Return what every part of the page needs: its head, and what this person may do."""
-    return {"head": page.head(loaded), "bar": access.decision(person_of(request), loaded)}
+    person = person_of(request)
+    bar = access.decision(person, loaded, access.rulings([person], loaded))
+    return {"head": page.head(loaded), "bar": bar}
 
 
 def talk(loaded: page.Loaded, *, whole: bool = False) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
@@ -10,9 +12,17 @@ from django.test import RequestFactory
 from pytest_django import DjangoAssertNumQueries
 
 from teams import access
-from teams.access import AccessRefused, allowed_verbs, may, needs, people_who_may, require
+from teams.access import (
+    AccessRefused,
+    Rulings,
+    allowed_verbs,
+    may,
+    needs,
+    people_who_may,
+    require,
+)
 from teams.models import MatrixRow, User
-from teams.roles import Role, Verb
+from teams.roles import SEVERITIES, Role, Verb
 
 pytestmark = pytest.mark.django_db
 
@@ -158,3 +168,40 @@ def test_a_signed_out_htmx_request_leaves_the_whole_page(rf: RequestFactory) -> 
     request.user = AnonymousUser()
     answer = access.sign_in_first(request)
     assert answer.headers["HX-Redirect"] == "/accounts/login/?next=/team/%3Fb%3D2"
+
+
+def test_many_are_judged_together_exactly_as_each_alone(
+    shweta: User, yash: User, bhumika: User, viewer: User
+) -> None:
+    own: dict[str, Any] = {"service_slug": "shop", "role": Role.SENIOR_DEV}
+    MatrixRow.objects.create(verb=Verb.ASSIGN, granted=False, **own)
+    MatrixRow.objects.create(verb=Verb.APPROVE, up_to="critical", **own)
+    User.objects.filter(pk=bhumika.pk).update(is_active=False)
+    people = [shweta, yash, bhumika, viewer]
+    for service in ("", "shop", "other"):
+        rulings = Rulings(people, service=service)
+        for severity in SEVERITIES:
+            for person in people:
+                at: dict[str, Any] = {"severity": severity}
+                alone = allowed_verbs(person, **at, service=service)
+                assert rulings.allowed_verbs(person, **at) == alone
+                for verb in Verb:
+                    assert rulings.may(person, verb, **at) == may(
+                        person, verb, **at, service=service
+                    )
+                    assert rulings.may(person, verb, **at).allowed == (verb in alone)
+
+
+def test_judging_many_costs_two_queries_and_one_to_name_whom_to_ask(
+    shweta: User, yash: User, bhumika: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    with django_assert_num_queries(3):
+        rulings = Rulings([shweta, yash, bhumika], service="shop")
+        assert not rulings.may(bhumika, "approve", severity="blocker").allowed
+        assert not rulings.may(yash, "approve", severity="blocker").allowed
+
+
+def test_who_was_not_asked_about_may_nothing(shweta: User, yash: User) -> None:
+    rulings = Rulings([yash])
+    assert not rulings.may(shweta, "approve").allowed
+    assert rulings.allowed_verbs(shweta) == set()

@@ -1,0 +1,94 @@
+"""What is rendered for a push: once for all who see the same, never with another role's buttons, at few queries."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils.html import escape
+
+from incidents.consumers import fragments
+from incidents.consumers.client import Viewer
+from incidents.consumers.fragments import Rendered, Who
+from incidents.models import Incident
+from monitoring.models import Service
+from teams.models import User
+from tests.incidents import rows
+
+
+@pytest.fixture
+def service(db: None) -> Service:
+    return rows.shop()
+
+
+def whos(*people: User) -> set[Who]:
+    return {(person.role, person.time_zone, person.pk) for person in people}
+
+
+def pushed(incident: Incident, *people: User) -> tuple[Rendered, Rendered]:
+    quick, rest = fragments.incident(incident.pk, whos(*people), seen=0, comment=0)
+    return quick, rest()
+
+
+def of(rendered: Rendered, person: User) -> dict[str, str]:
+    regions = rendered.regions[Viewer(person.role, person.time_zone)]
+    return {region.name: region.html for region in regions}
+
+
+def test_an_incident_costs_the_same_for_one_role_and_for_four(
+    service: Service, shweta: User, yash: User, bhumika: User, viewer: User
+) -> None:
+    incident = rows.asked(service)
+    counts = []
+    for people in ((shweta,), (shweta, yash, bhumika, viewer)):
+        with CaptureQueriesContext(connection) as captured:
+            pushed(incident, *people)
+        counts.append(len(captured))
+    assert counts == [15, 15]
+
+
+def test_the_list_costs_the_same_for_one_role_and_for_four(
+    service: Service, shweta: User, yash: User, bhumika: User, viewer: User
+) -> None:
+    rows.asked(service)
+    counts = []
+    for people in ((shweta,), (shweta, yash, bhumika, viewer)):
+        with CaptureQueriesContext(connection) as captured:
+            fragments.incident_list(whos(*people))
+        counts.append(len(captured))
+    assert counts == [5, 5]
+
+
+def test_what_looks_the_same_is_one_object_and_what_does_not_is_not(
+    service: Service, shweta: User, yash: User, bhumika: User
+) -> None:
+    quick, rest = pushed(rows.asked(service), shweta, yash, bhumika)
+    assert of(quick, shweta)["head"] is of(quick, bhumika)["head"]
+    assert of(rest, shweta)["receipt"] is of(rest, yash)["receipt"]
+    lead, senior = of(quick, shweta)["decision"], of(quick, yash)["decision"]
+    assert 'id="approve-dialog"' in lead
+    assert 'id="approve-dialog"' not in senior
+    assert escape("ask Shweta (team lead)") in senior
+    junior = of(fragments.incident_list(whos(shweta, bhumika)), bhumika)
+    assert "Decide" not in "".join(junior.values())
+
+
+def test_only_who_may_choose_is_shown_the_button_for_another_candidate(
+    service: Service, shweta: User, bhumika: User
+) -> None:
+    incident = rows.asked(service)
+    rows.tried(rows.proposed(incident, rank=2, digest="d" * 64, state="candidate"))
+    _, rest = pushed(incident, bhumika, shweta)
+    assert "Put this one up instead" in of(rest, shweta)["fix"]
+    assert "Put this one up instead" not in of(rest, bhumika)["fix"]
+
+
+def test_each_time_zone_has_its_own_times(service: Service, shweta: User, yash: User) -> None:
+    User.objects.filter(pk=yash.pk).update(time_zone="Asia/Kolkata")
+    yash.refresh_from_db()
+    incident = rows.asked(service)
+    listed = fragments.incident_list(whos(shweta, yash))
+    quick, _ = pushed(incident, shweta, yash)
+    assert of(quick, shweta)["head"] != of(quick, yash)["head"]
+    assert quick.entries[shweta.time_zone] != quick.entries["Asia/Kolkata"]
+    assert of(listed, shweta)["list-needs"] != of(listed, yash)["list-waits"]
