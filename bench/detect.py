@@ -1,7 +1,8 @@
 """How soon a failure becomes an incident: errors, hangs and process exits, at intervals of 1 s and 5 s.
 
 Run `./agentops bench detect [--services 8]`. Small servers in this process fail on command, each at a random phase of its
-interval; the time of an incident is the one in its row. The exits are SIGKILLs of the demo shop.
+interval; the time of an incident is the one in its row. The exits are SIGKILLs of the demo shop. Where Prometheus and its
+Alertmanager are installed, the same servers fail for these afterwards, on a machine that has nothing else to do.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from bench import _prometheus
 from bench._report import Goal, at_most, percentile, report
 from bench._stack import Stack, wait_for
 
@@ -53,9 +55,11 @@ class Patient:
                 body: dict[str, Any] = {"status": "ok"}
                 if failure:
                     body = {"error": {"type": failure, "detail": "told to fail"}}
-                data = json.dumps(body).encode()
+                metrics = self.path == "/metrics"
+                data = b"up_since 1\n" if metrics else json.dumps(body).encode()
                 self.send_response(500 if failure else 200)
-                self.send_header("Content-Type", "application/json")
+                kind = "text/plain; version=0.0.4" if metrics else "application/json"
+                self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
                 self.wfile.write(data)
@@ -67,6 +71,11 @@ class Patient:
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
+    @property
+    def port(self) -> int:
+        """Return where it listens."""
+        return int(self.server.server_port)
+
     def definition(self, directory: str) -> dict[str, Any]:
         """Return what a manager posts to have it watched."""
         return {
@@ -74,7 +83,7 @@ class Patient:
             "slug": self.slug,
             "directory": directory,
             "command": ["true"],
-            "port": self.server.server_port,
+            "port": self.port,
             "health_path": "/health",
             "editable_globs": ["*.py"],
             "autonomy": "observe",
@@ -99,8 +108,30 @@ def main() -> int:
             exits = [_exit(stack) for _ in range(EXITS)]
         finally:
             stack.stop()
-    details = {"errors": errors, "hangs": hangs, "exits": exits}
-    return report("detect", "fault to incident row", _goals(errors, hangs, exits), details)
+    peer = _peer([p for p in patients if p.interval == max(ROUNDS)])
+    details = {"errors": errors, "hangs": hangs, "exits": exits, "peer": peer}
+    goals = _goals(errors, hangs, exits) + _beside(peer)
+    return report("detect", "fault to incident row", goals, details)
+
+
+def _peer(patients: list[Patient]) -> list[float]:
+    """Return the peer's seconds from fault to alert; none where it is not installed."""
+    if not _prometheus.is_installed():
+        print("Prometheus and its Alertmanager are not installed: nothing is measured beside ours.")
+        return []
+    longest = max(ROUNDS)
+    return _prometheus.seconds_to_alert(
+        patients, interval=longest, timeout=TIMEOUT, rounds=ROUNDS[longest]
+    )
+
+
+def _beside(peer: list[float]) -> list[Goal]:
+    what = f"Prometheus with Alertmanager at {max(ROUNDS):.0f} s: alert, "
+    return [
+        Goal(what=f"{what}{name} (n={len(peer)})", measured=f"{percentile(peer, share):.3g} s")
+        for name, share in (("p50", 0.5), ("p95", 0.95))
+        if peer
+    ]
 
 
 def _register(stack: Stack, patients: list[Patient], directory: str) -> None:
