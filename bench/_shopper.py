@@ -152,13 +152,14 @@ class Shopper:
 
     def _note(self, email: str, visit: Visit) -> None:
         words = {
-            "placed": "Thank you. Your order is placed",
-            "waiting": "Your order is kept safe",
-            "asking": "The total has changed",
-            "refused": "The order was not placed",
-            "declined": "The card was declined",
+            "Thank you. Your order is placed": "placed",
+            "Your order is kept safe": "waiting",
+            "Your order is being placed": "waiting",
+            "The total has changed": "asking",
+            "The order was not placed": "refused",
+            "The card was declined": "declined",
         }
-        found = [state for state, text in words.items() if text in visit.body]
+        found = [state for text, state in words.items() if text in visit.body]
         self.orders[email] = found[0] if found else self.orders[email]
 
     def _open(self, path: str, *, noted: bool = True) -> Visit:

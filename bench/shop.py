@@ -53,9 +53,14 @@ class Truth:
             self.failing.append((since, time.monotonic()))
 
     def excuses(self, visit: Visit) -> bool:
-        """Say whether the shop failed about when a page was asked for."""
+        """Say whether the shop failed while a page was being made.
+
+        A page is asked for, waits, and is answered: a purchase that was begun before the shop broke and reached it
+        afterwards shows rightly that it waits. One that was begun after the repair has no such excuse.
+        """
         return any(
-            start - GRACE <= visit.at <= end + GRACE + visit.seconds for start, end in self.failing
+            start - GRACE <= visit.at + visit.seconds and visit.at <= end + GRACE
+            for start, end in self.failing
         )
 
     def _is_well(self, browser: Browser, path: str) -> bool:

@@ -14,7 +14,12 @@ from django.utils import timezone
 from monitoring.models import Service
 
 LEASE = timedelta(seconds=30)  # longer than any single request to the shop may take
-BACK_OFF = (1, 2, 4, 8, 15)  # seconds between attempts; the last one repeats
+# Seconds between attempts; the last one repeats. Short, since a round ends at its first sign that the shop is away: however
+# many wait, a shop that is down is asked once, and an order is never placed later than it must.
+BACK_OFF = (1, 2, 3, 5)
+UNSENT = timedelta(
+    seconds=10
+)  # within this the outbox has tried a row whose web process was killed, if the shop is there
 _CODE_LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # none that is read as another
 
 
@@ -92,6 +97,12 @@ class Checkout(models.Model):
     def is_open(self) -> bool:
         """Return whether something may still happen to it without the shopper buying again."""
         return self.state in {self.State.WAITING, self.State.ASKING}
+
+    def is_first_attempt(self, now: datetime) -> bool:
+        """Return whether nobody knows yet how the first attempt ends: as the other click of a double click sees it."""
+        if self.attempts == 0:
+            return self.created_at > now - UNSENT
+        return self.attempts == 1 and self.claimed_until is not None and self.claimed_until > now
 
     def claim(self, now: datetime) -> bool:
         """Take the row for one attempt; False when it is settled or another process has it."""

@@ -54,6 +54,20 @@ def place_waiting(*, now: datetime) -> int:
     return tried
 
 
+def is_under_way(checkout: Checkout, *, now: datetime) -> bool:
+    """Return whether a waiting checkout is being placed: the shop is well as far as we know.
+
+    Only what an attempt met is shown as an outage: neither an attempt that nobody answered yet, nor one from before the
+    shop came back.
+    """
+    if checkout.state != Checkout.State.WAITING:
+        return False
+    if checkout.is_first_attempt(now):
+        return True
+    back_at = _came_back_at()
+    return back_at is not None and checkout.tried_at is not None and checkout.tried_at < back_at
+
+
 def body_of(checkout: Checkout, total_cents: int | None) -> dict[str, Any]:
     """Return the purchase as the shop's API takes it; the same row and total give the same bytes."""
     body: dict[str, Any] = dict(checkout.request)
@@ -74,9 +88,13 @@ def _due(now: datetime) -> list[Checkout]:
 
 
 def _came_back_at() -> datetime | None:
+    """Return since when the shop is healthy; None while it is not, or never was anything else."""
     found = target.service()
-    changes = HealthChange.objects.filter(service=found, after=Health.HEALTHY)
-    return changes.order_by("-id").values_list("at", flat=True).first() if found else None
+    if found is None:
+        return None
+    newest = HealthChange.objects.filter(service=found).order_by("-id")
+    change = newest.values_list("after", "at").first()
+    return change[1] if change and change[0] == Health.HEALTHY else None
 
 
 def _sent(checkout: Checkout) -> target.Reply:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shop import shelf, tracking
+from django.utils import timezone
+
+from shop import placement, shelf, tracking
 from shop.forms import COUNTRIES
 from shop.models import Checkout
 from shop.money import money
@@ -36,7 +38,9 @@ def order(row: Checkout) -> dict[str, Any]:
     told = tracking.order_of(row) if row.state == Checkout.State.PLACED else row.order
     bill = told if told else row.quote
     known = {one.id: one for one in shelf.everything()}
-    return _head(row, told) | {
+    under_way = placement.is_under_way(row, now=timezone.now())
+    head = _head(row, told) | ({"label": "Being placed", "tone": "info"} if under_way else {})
+    return head | {
         "lines": [_line(line, known, _currency(bill)) for line in bill.get("items", [])],
         "totals": _totals(bill),
         "address": _address(row),
@@ -49,6 +53,7 @@ def order(row: Checkout) -> dict[str, Any]:
         "problem": row.problem,
         "attempts": row.attempts,
         "is_open": row.is_open,
+        "is_under_way": under_way,
         "is_live": row.is_open or (bool(told) and told.get("status") != tracking.LAST_STEP),
     }
 

@@ -109,6 +109,34 @@ def test_a_recovery_hurries_an_order_whose_next_try_is_not_due(
     assert row.state == Checkout.State.PLACED
 
 
+def test_a_waiting_order_says_that_it_is_being_placed_as_soon_as_the_shop_is_known_to_be_well(
+    store: Store, service: Service
+) -> None:
+    row = waiting_order(store)
+    page = f"/shop/orders/{row.code}/state/"
+    HealthChange.objects.create(service=service, before="healthy", after="down")
+    assert "not answering" in text_of(store.see(page))
+    come_back(store)
+    HealthChange.objects.create(service=service, before="down", after="healthy")
+    assert "We are placing your order now" in text_of(store.see(page))
+    assert "not answering" not in text_of(store.see(page))
+    down(store)
+    place_all()
+    assert "not answering" in text_of(store.see(page))
+
+
+def test_an_attempt_that_nobody_answered_yet_is_no_outage(store: Store) -> None:
+    """What the second answer of a double click shows, and a page whose web process was killed before it sent."""
+    row = waiting_order(store)
+    page = f"/shop/orders/{row.code}/state/"
+    now = timezone.now()
+    for attempts, claimed_until in ((0, None), (1, now + timedelta(seconds=30))):
+        Checkout.objects.update(attempts=attempts, claimed_until=claimed_until, created_at=now)
+        assert "We are placing your order now" in text_of(store.see(page))
+    Checkout.objects.update(attempts=0, claimed_until=None, created_at=now - timedelta(minutes=1))
+    assert "not answering" in text_of(store.see(page))
+
+
 def test_one_sign_that_the_shop_is_away_ends_the_round(store: Store) -> None:
     row = waiting_order(store)
     for number in range(5):
