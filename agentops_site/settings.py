@@ -181,6 +181,7 @@ VERIFY_PROBE_GAP_SECONDS = number("VERIFY_PROBE_GAP_SECONDS", 0.2)
 VERIFY_TIMEOUT_SECONDS = number("VERIFY_TIMEOUT_SECONDS", 15.0)
 AGENT_TASK_SOFT_LIMIT = number("AGENT_TASK_SOFT_LIMIT", 240.0)
 AGENT_TASK_HARD_LIMIT = number("AGENT_TASK_HARD_LIMIT", 280.0)
+RECORDER_BUFFER_SECONDS = number("RECORDER_BUFFER_SECONDS", 0.5)
 RECORDER_MAX_EXCHANGES = int(number("RECORDER_MAX_EXCHANGES", 400))
 RECORDER_MAX_BYTES = int(number("RECORDER_MAX_BYTES", 4_000_000))
 RECORDER_MAX_AGE_SECONDS = number("RECORDER_MAX_AGE_SECONDS", 3600.0)
@@ -225,6 +226,7 @@ MONITORING_RUNTIMES = {
     "blaxel": "agentops_site.integrations.blaxel.BlaxelRuntime",
 }
 MONITORING_CHANGE_TASK = "incidents.tasks.consume_health_changes"
+SHOP_SERVICE_SECONDS = number("SHOP_SERVICE_SECONDS", 1.0)  # how long its row is remembered
 SHOP_SERVICE = text("SHOP_SERVICE", "shop")  # the watched service behind the storefront
 INCIDENTS_SANDBOXES = {
     "local": "agentops_site.integrations.local_sandbox.LocalSandbox",

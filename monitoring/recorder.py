@@ -17,6 +17,7 @@ from django.utils import timezone
 from monitoring import providers, redaction, traffic
 from monitoring.claims import request_probe
 from monitoring.judging import Question, judge
+from monitoring.later import Later
 from monitoring.models import RecordedExchange, Service
 from monitoring.ports import TargetError
 from monitoring.smoke import BadSmokeRequests, Smoke, smoke_requests
@@ -78,12 +79,17 @@ def record(  # noqa: PLR0913 (an exchange has these six parts; a value class wou
     """Keep one exchange, redacted; a burst of failures makes the service due for a deep probe at once.
 
     Never raises into the caller: a shopper's answer must not depend on our ring. Requests over 64 kB are not kept;
-    answers over 256 kB are cut, and say so when they are frozen.
+    answers over 256 kB are cut, and say so when they are frozen. A good exchange is written a moment later, with others
+    (`RECORDER_BUFFER_SECONDS`); a failed one at once, after the good ones before it.
     """
     row = _row(service, request, answer, source, now)
     if row is None:
         return
     row.user = user[:80]
+    if row.good and settings.RECORDER_BUFFER_SECONDS > 0:
+        _later.put(row, seconds=settings.RECORDER_BUFFER_SECONDS)
+        return
+    _later.flush()
     try:
         with transaction.atomic():
             row.save(force_insert=True)
@@ -149,6 +155,19 @@ def trim(service: Service, *, now: datetime) -> None:
     while (ring.aggregate(total=Sum("size"))["total"] or 0) > settings.RECORDER_MAX_BYTES:
         oldest = list(ring.order_by("id").values_list("pk", flat=True)[:_TRIM_EVERY])
         ring.filter(pk__in=oldest).delete()
+
+
+def _write_bunch(rows: list[RecordedExchange]) -> None:
+    try:
+        with transaction.atomic():
+            RecordedExchange.objects.bulk_create(rows)
+            for row in {row.service_id: row for row in rows}.values():
+                trim(row.service, now=row.at)
+    except DatabaseError:
+        log.exception("%s exchanges are not recorded", len(rows))
+
+
+_later = Later(_write_bunch)
 
 
 def _row(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,16 +17,18 @@ from shop.models import LastGood
 
 PRODUCTS = "/api/products"
 SETTINGS = "/api/config"
-KEEP_EVERY_SECONDS = 10.0
+FRESH_SECONDS = 10.0  # for so long what this process remembers is as good as the stored answer
+STORED_SECONDS = (
+    30.0  # the task that refills the shelf stores every 20 s: a page stores only when it does not
+)
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Kept:
-    """What this process stored last, so that few reads cost a write."""
+    """What this process read last, so that few reads cost a query and hardly any a write."""
 
-    digest: str
-    stored: float
+    read: float
     body: Any
     at: datetime
 
@@ -88,7 +88,13 @@ def find(product_id: str) -> Found:
 
 
 def settings() -> dict[str, Any]:
-    """Return the shop's public settings (tax rates, shipping, features); the last good ones when it is away."""
+    """Return the shop's public settings (tax rates, shipping, features); the last good ones when it is away.
+
+    They only say what a form offers. What is charged is what the shop itself computes, each time.
+    """
+    known = _remembered(SETTINGS)
+    if known is not None:
+        return dict(known.body)
     reply = target.read(SETTINGS)
     found = _set(reply)
     if found is None:
@@ -110,6 +116,7 @@ def refill() -> None:
         body = kept(reply)
         if body is not None:
             _keep(name, body)
+            LastGood.keep(name, body, timezone.now())
 
 
 def _listed(reply: target.Reply) -> Any:
@@ -160,20 +167,28 @@ def _recommended(body: dict[str, Any]) -> list[Product]:
 
 
 def _keep(name: str, body: Any) -> None:
-    """Store a good answer when it is another one, or when the stored moment is getting old."""
-    digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-    known = _kept.get(name)
-    if known and known.digest == digest and time.monotonic() - known.stored < KEEP_EVERY_SECONDS:
+    """Remember a good answer; store it when there is none, or when nobody has stored one for a while."""
+    known = _remembered(name)
+    if known is not None and known.body == body:
         return
     now = timezone.now()
-    _kept[name] = _Kept(digest=digest, stored=time.monotonic(), body=body, at=now)
-    LastGood.keep(name, body, now)
+    _kept[name] = _Kept(read=time.monotonic(), body=body, at=now)
+    stored = LastGood.objects.filter(name=name).values_list("fetched_at", flat=True).first()
+    if stored is None or (now - stored).total_seconds() > STORED_SECONDS:
+        LastGood.keep(name, body, now)
+
+
+def _remembered(name: str) -> _Kept | None:
+    known = _kept.get(name)
+    return known if known and time.monotonic() - known.read < FRESH_SECONDS else None
 
 
 def _last_good(name: str) -> tuple[Any, datetime] | None:
-    """Return the last good answer and its moment: the stored one, else what this process remembers."""
-    row = LastGood.objects.filter(name=name).first()
-    if row is not None:
+    """Return the last good answer and its moment: what this process remembers, or the stored one if that is newer."""
+    known = _remembered(name)
+    if known is not None:
+        return known.body, known.at
+    row, older = LastGood.objects.filter(name=name).first(), _kept.get(name)
+    if row is not None and (older is None or row.fetched_at >= older.at):
         return row.body, row.fetched_at
-    known = _kept.get(name)
-    return (known.body, known.at) if known else None
+    return (older.body, older.at) if older else None

@@ -80,6 +80,7 @@ class _Hung:
 
 
 hung = _Hung()
+_known: tuple[float, Service | None] | None = None
 
 
 def read(path: str, *, recorded: bool = True) -> Reply:
@@ -113,8 +114,16 @@ def tell(path: str, body: Mapping[str, Any], *, key: str = "") -> Reply:
 
 
 def service() -> Service | None:
-    """Return the service behind the storefront (setting `SHOP_SERVICE`)."""
-    return Service.objects.filter(slug=settings.SHOP_SERVICE).first()
+    """Return the service behind the storefront (setting `SHOP_SERVICE`), as it was at most a moment ago.
+
+    Its row is wide and a page needs it several times: read anew each time it was a sixth of what a page costs.
+    """
+    global _known
+    known, now = _known, time.monotonic()
+    if known is None or now - known[0] >= settings.SHOP_SERVICE_SECONDS:
+        known = now, Service.objects.filter(slug=settings.SHOP_SERVICE).first()
+        _known = known
+    return known[1]
 
 
 def _post(path: str, body: Mapping[str, Any], *, key: str = "") -> HttpRequest:

@@ -23,6 +23,8 @@ def _begin() -> None:
     data = Path(tempfile.mkdtemp(prefix="agentops-pytest-"))
     os.environ["AGENTOPS_DATA"] = str(data)
     os.environ["AGENTOPS_DEMO"] = "0"
+    os.environ["RECORDER_BUFFER_SECONDS"] = "0"  # a test sees at once what it made
+    os.environ["SHOP_SERVICE_SECONDS"] = "0"
     for name in (
         "DATABASE_URL",
         "ANTHROPIC_API_KEY",

@@ -57,9 +57,8 @@ def change(request: HttpRequest) -> HttpResponse:
 
 def cart_context(request: HttpRequest) -> dict[str, Any]:
     """Return lines and totals of the cart; what cannot be bought any more is taken out and said."""
-    notes = settled(request)
+    notes, priced = priced_cart(request)
     now = cart.items(request.session)
-    priced = quotes.price(now) if now else quotes.Priced()
     return {
         "lines": cart_lines(now, priced.quote),
         "quote": shown(priced.quote) if priced.quote else None,
@@ -69,10 +68,26 @@ def cart_context(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def settled(request: HttpRequest) -> list[str]:
-    """Bring the cart in line with what is sold; an outage takes nothing out of it."""
+def priced_cart(
+    request: HttpRequest, *, country: str = "", gift_wrap: bool = False
+) -> tuple[list[str], quotes.Priced]:
+    """Return what the cart costs, after it was brought in line with what is sold, and what was done in sentences.
+
+    The shop itself says whether something cannot be bought: only then is the catalogue asked what that is.
+    """
     if not cart.items(request.session):
-        return []
+        return [], quotes.Priced()
+    priced = quotes.price(cart.items(request.session), country=country, gift_wrap=gift_wrap)
+    notes = _settled(request) if priced.problem else []
+    now = cart.items(request.session)
+    if notes:
+        again = quotes.price(now, country=country, gift_wrap=gift_wrap) if now else quotes.Priced()
+        return notes, again
+    return notes, priced
+
+
+def _settled(request: HttpRequest) -> list[str]:
+    """Bring the cart in line with what is sold; an outage takes nothing out of it."""
     found = shelf.catalogue()
     if found.stale_since is not None or found.is_empty_handed:
         return []

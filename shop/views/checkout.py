@@ -15,7 +15,7 @@ from shop.forms import CheckoutForm
 from shop.models import Checkout
 from shop.pages import back_with, page
 from shop.quotes import Quote
-from shop.views.cart import cart_lines, settled, shown
+from shop.views.cart import cart_lines, priced_cart, shown
 
 KEPT = ("name", "email", "line1", "postcode", "city", "country")
 
@@ -26,21 +26,20 @@ def checkout(request: HttpRequest) -> HttpResponse:
     """Show the checkout, or buy."""
     if request.method == "POST":
         return _buy(request)
-    notes = settled(request)
+    rules = shelf.settings()
+    form = CheckoutForm(rules=rules, initial=_known(request, rules))
+    notes, priced = priced_cart(request, country=form.initial.get("country") or "")
     if not cart.items(request.session):
         text = notes[0] if notes else "Your cart is empty."
         return back_with(request, "shop:cart", text, tone="warning")
-    rules = shelf.settings()
-    form = CheckoutForm(rules=rules, initial=_known(request, rules))
-    country = form.initial.get("country") or ""
-    return _page(request, form, quotes.price(cart.items(request.session), country=country), notes)
+    return _page(request, form, priced, notes)
 
 
 @require_POST
 def totals(request: HttpRequest) -> HttpResponse:
     """Show the totals for the country and wrapping that are chosen now."""
     form = CheckoutForm(request.POST, rules=shelf.known_settings())
-    priced = _price(request, form)
+    priced = quotes.price(cart.items(request.session), **_chosen(form))
     return page(request, "checkout_totals.html", _totals(request, priced))
 
 
@@ -56,8 +55,9 @@ def _buy(request: HttpRequest) -> HttpResponse:
         text = "This page was out of date. Please check your order once more."
         return back_with(request, "shop:checkout", text, tone="warning")
     form = CheckoutForm(request.POST, rules=shelf.settings())
-    notes = settled(request)
-    priced = _price(request, form)
+    notes, priced = priced_cart(request, **_chosen(form))
+    if not cart.items(request.session):
+        return back_with(request, "shop:cart", notes[0], tone="warning")
     problem = _why_not_yet(request, priced)
     if not form.is_valid() or problem or priced.problem:
         return _page(request, form, priced, [*notes, *([problem] if problem else [])], status=422)
@@ -110,14 +110,13 @@ def _unpriced(request: HttpRequest) -> dict[str, Any]:
     return {"items": quotes.lines(cart.items(request.session))}
 
 
-def _price(request: HttpRequest, form: CheckoutForm) -> quotes.Priced:
-    """Price the cart for what is chosen in the form, as far as that is valid."""
+def _chosen(form: CheckoutForm) -> dict[str, Any]:
+    """Return what a price depends on, as far as it is valid in the form."""
     form.is_valid()
-    return quotes.price(
-        cart.items(request.session),
-        country=form.cleaned_data.get("country", ""),
-        gift_wrap=form.cleaned_data.get("gift_wrap", False),
-    )
+    return {
+        "country": form.cleaned_data.get("country", ""),
+        "gift_wrap": form.cleaned_data.get("gift_wrap", False),
+    }
 
 
 def _page(

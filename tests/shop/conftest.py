@@ -19,6 +19,7 @@ def fresh_process_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget what this process remembers between requests, and keep pushes here: they are the network's edge."""
     shelf._kept.clear()
     tracking._seen.clear()
+    monkeypatch.setattr(target, "_known", None)
     target.hung.forget()
     monkeypatch.setattr("monitoring.realtime._send", lambda message: None)
     monkeypatch.setattr("monitoring.watching.note", lambda what: None)

@@ -32,8 +32,7 @@ def test_an_error_is_excused_only_if_the_shop_failed_while_the_page_was_made(
 
 @pytest.mark.parametrize("words", ["Your order is kept safe", "Your order is being placed"])
 def test_an_order_that_waits_or_is_being_placed_is_followed(words: str) -> None:
-    shopper = Shopper(
-        Browser("http://127.0.0.1:1"), 1, random.Random(1), orders={"a@b.example": ""}
-    )
+    chance = random.Random(1)  # noqa: S311 - a simulation
+    shopper = Shopper(Browser("http://127.0.0.1:1"), 1, chance, orders={"a@b.example": ""})
     shopper._note("a@b.example", Visit(0.0, "page", 200, 0.1, f"<h1>{words}</h1>"))
     assert shopper.orders == {"a@b.example": "waiting"}

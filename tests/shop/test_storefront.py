@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from django.conf import LazySettings
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from monitoring import recorder
 from shop.models import Checkout
 from tests.shop.store import MUG, Store, text_of
 
@@ -130,3 +132,23 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_orders(store: St
     with CaptureQueriesContext(connection) as many:
         store.see("/shop/orders/")
     assert len(one) == len(many)
+
+
+def test_who_only_looks_around_writes_nothing_and_asks_the_shop_once_a_page(
+    store: Store, settings: LazySettings
+) -> None:
+    """One writer at a time: a row a page made fifty shoppers wait for seconds behind one another."""
+    settings.RECORDER_BUFFER_SECONDS = 60.0
+    settings.SHOP_SERVICE_SECONDS = 60.0
+    store.add()
+    for path in ("/shop/", "/shop/cart/", "/shop/checkout/"):
+        store.see(path)
+    served = store.shop.get("/health").json["requests_served"]
+    pages = ("/shop/", "/shop/?q=linen", f"/shop/products/{MUG}/", "/shop/cart/", "/shop/checkout/")
+    with CaptureQueriesContext(connection) as asked:
+        for path in pages:
+            assert store.see(path).status_code == 200
+    written = [one["sql"] for one in asked if not one["sql"].startswith("SELECT")]
+    assert written == []
+    assert store.shop.get("/health").json["requests_served"] == served + len(pages) + 1
+    recorder._later.flush()
