@@ -7,7 +7,6 @@ scrapes and rules at that interval, no `for`, no waiting for a group. Keys and f
 from __future__ import annotations
 
 import json
-import random
 import shutil
 import subprocess
 import tempfile
@@ -79,9 +78,9 @@ def is_installed() -> bool:
 
 
 def seconds_to_alert(
-    targets: Sequence[Target], *, interval: float, timeout: float, rounds: int
+    targets: Sequence[Target], waits: Sequence[list[float]], *, interval: float, timeout: float
 ) -> list[float]:
-    """Let every target fail `rounds` times at a random phase; return the seconds from each fault to its alert."""
+    """Let every target fail after each of its waits (seconds); return the seconds from each fault to its alert."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="agentops-peer-")))
         hook = _Hook()
@@ -98,7 +97,7 @@ def seconds_to_alert(
             stack.callback(_end, child)
         wait_for(lambda: _answers(f"http://127.0.0.1:{manager}/-/ready"), limit=LIMIT)
         wait_for(lambda: _up(port) == len(targets), limit=LIMIT)
-        return _failed_by_turns(targets, hook, interval, rounds)
+        return _failed_by_turns(targets, waits, hook)
 
 
 def _commands(folder: Path, port: int, manager: int) -> list[list[str]]:
@@ -112,20 +111,20 @@ def _commands(folder: Path, port: int, manager: int) -> list[list[str]]:
 
 
 def _failed_by_turns(
-    targets: Sequence[Target], hook: _Hook, interval: float, rounds: int
+    targets: Sequence[Target], waits: Sequence[list[float]], hook: _Hook
 ) -> list[float]:
     times: list[float] = []
 
-    def fail(target: Target) -> None:
-        for _ in range(rounds):
-            time.sleep(random.uniform(0, interval))  # noqa: S311 - a phase, no secret
+    def fail(target: Target, mine: list[float]) -> None:
+        for wait in mine:
+            time.sleep(wait)
             begun = time.time()
             target.failure = "ToldFail"
             times.append(_first(hook, target.port, "firing", begun) - begun)
             target.failure = ""
             _first(hook, target.port, "resolved", begun)
 
-    threads = [threading.Thread(target=fail, args=(target,)) for target in targets]
+    threads = [threading.Thread(target=fail, args=one) for one in zip(targets, waits, strict=True)]
     for thread in threads:
         thread.start()
     for thread in threads:
