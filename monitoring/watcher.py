@@ -32,6 +32,8 @@ from monitoring.values import ProcessState, ServiceSpec
 
 REREAD_SECONDS = 1.0
 POLL_SECONDS = 0.05
+ENDING_SECONDS, ENDING_POLL_SECONDS = 0.5, 0.004
+"""How long and how often it is looked whether the keeper has written down the end that the kernel told of."""
 RESTART_SECONDS = 10.0
 _HICCUPS = (DatabaseError, redis.RedisError, OperationalError, OSError)
 log = logging.getLogger(__name__)
@@ -54,6 +56,8 @@ class Watched:
     """The stamp of its files at the last look."""
     restless_until: float = 0.0
     """Until when it is looked at often: it may be coming back, and may die at once."""
+    ending_until: float = 0.0
+    """Until when its end, of which the kernel told, is awaited in its keeper's state."""
 
     @property
     def restless(self) -> bool:
@@ -156,17 +160,23 @@ class Watcher:
             watched.told = state.generation
 
         self._let_go(watched)
+        watched.ending_until = 0.0
         self._survive(record)
 
     def _wait(self) -> None:
         """Wait for the end of a process, or until the next look."""
-        restless = any(one.restless for one in self._watched.values())
-        patience = POLL_SECONDS if restless else self._reread_at - time.monotonic()
+        now = time.monotonic()
+        patience = self._reread_at - now
+        if any(one.restless for one in self._watched.values()):
+            patience = POLL_SECONDS
+        if any(now < one.ending_until for one in self._watched.values()):
+            patience = ENDING_POLL_SECONDS
         ended = {key.fd for key, _ in self._selector.select(max(0.0, patience))}
         for watched in self._watched.values():
             if watched.pidfd in ended:
                 self._let_go(watched)
                 watched.restless_until = time.monotonic() + RESTART_SECONDS
+                watched.ending_until = time.monotonic() + ENDING_SECONDS
 
     def _survive(self, act: Callable[[], None]) -> None:
         try:
