@@ -33,7 +33,9 @@ _email = RegexValidator(
 
 
 def _printable(value: str) -> None:
-    if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in value):
+    # Django itself names a null byte: one message a fault.
+    letters = (letter for letter in value if letter != "\0")
+    if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in letters):
         raise forms.ValidationError("Please leave out control characters.")
 
 

@@ -46,6 +46,7 @@ def totals(request: HttpRequest) -> HttpResponse:
 def _buy(request: HttpRequest) -> HttpResponse:
     """Buy what was shown, or say why not. The same key never makes a second purchase."""
     key, shopper = request.POST.get("key", "")[:64], cart.known_shopper(request.session)
+    key = key.replace("\0", "")  # PostgreSQL refuses to look for it
     done = Checkout.objects.filter(key=key, shopper=shopper).first() if shopper else None
     if done is not None:
         return redirect("shop:order", code=done.code)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -87,4 +87,6 @@ def _context(request: HttpRequest, code: str) -> dict[str, object]:
 def _own(request: HttpRequest, code: str) -> Checkout:
     """Return an order of this session; anybody else's does not exist."""
     shopper = cart.known_shopper(request.session)
+    if "\0" in code:  # PostgreSQL refuses to look for it
+        raise Http404
     return get_object_or_404(Checkout.objects.exclude(shopper=""), code=code, shopper=shopper)

@@ -156,4 +156,7 @@ def test_a_double_click_on_pay_buys_once(store: Store) -> None:
         one.join(30)
     assert len(pages) == 4
     assert len(store.sold()) == 1
-    assert Checkout.objects.get().state == Checkout.State.PLACED
+    row = Checkout.objects.get()
+    assert row.state == Checkout.State.PLACED
+    assert all(row.code in page for page in pages)  # every answer leads to the one order
+    assert not any("not answering" in page for page in pages)
