@@ -198,11 +198,12 @@ def newest(incidents: set[int]) -> dict[int, int]:
 
 def _viewers(whos: set[Who], named: set[int]) -> dict[Viewer, User]:
     """Return each group that sees the same with one person of it, by whose rights it is rendered."""
-    people = User.objects.in_bulk({pk for _, _, pk in whos})
+    people = User.objects.only("role").in_bulk({pk for _, _, pk in whos})
+    # Whoever has another role by now speaks for nobody: their socket is about to be closed.
     return {
         Viewer(role, zone, pk if pk in named else 0): people[pk]
         for role, zone, pk in sorted(whos)
-        if pk in people
+        if pk in people and people[pk].role == role
     }
 
 

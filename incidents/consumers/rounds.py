@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
@@ -17,8 +18,11 @@ from incidents.models import Incident
 T = TypeVar("T")
 PageKey = tuple[str, int]
 Seen = dict[Viewer, dict[str, str]]
+News = dict[Client, list[str]]  # what is appended to each client's page
 LIST: PageKey = ("list", 0)
 ROWS_AT_ONCE = 10
+TOGETHER = 30_000  # characters
+TURNS_OF_LOOP = 4
 # Each page asks for itself: what is spoken depends on what its person wants to hear.
 VOICE_SIGNAL = (
     '<div id="voice-slot" hx-swap-oob="true" hx-get="/voice/latest/" hx-trigger="load"></div>'
@@ -95,14 +99,17 @@ class Round:
             heavy = await self._push_incident(pk, watching, in_thread, hit=_hit(dirty, pk))
             if heavy is not None:
                 rest.append((pk, watching, heavy))
+            await _let_out()
         await self._push_list(dirty, clients, in_thread)
+        await _let_out()
         await self._push_header(dirty, clients, in_thread)
         for client in clients if dirty.speech or dirty.everything else dirty.late:
             client.offer(VOICE_SIGNAL)
         for pk, watching, heavy in rest:
-            self._offer_regions(
-                ("middle", pk), await in_thread(heavy), watching, hit=_hit(dirty, pk)
-            )
+            rendered = await in_thread(heavy)
+            news: News = {client: [] for client in watching}
+            self._offer_regions(("middle", pk), rendered, news, hit=_hit(dirty, pk))
+            await _let_out()
         for client in clients:
             client.behind = False
 
@@ -141,15 +148,8 @@ class Round:
             quick, heavy = await in_thread(make)
         except Incident.DoesNotExist:
             return None
-        self._offer_regions(("incident", pk), quick, watching, hit=hit)
-        for client in watching:
-            zone = client.identity.time_zone
-            entries = _after(quick.entries.get(zone, []), client.seen)
-            comments = _after(quick.comments.get(zone, []), client.comment)
-            _offer_appended(client, "timeline", entries)
-            _offer_appended(client, "comments", comments)
-            client.seen = max([client.seen, *(number for number, _ in entries)])
-            client.comment = max([client.comment, *(number for number, _ in comments)])
+        news = {client: _news(client, quick) for client in watching}
+        self._offer_regions(("incident", pk), quick, news, hit=hit)
         return heavy
 
     # ---- the list -------------------------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ class Round:
         whole = [client for client in lists if not client.page.query]
         if whole:
             rendered = await in_thread(lambda: fragments.incident_list(_whos(whole)))
-            self._offer_regions(LIST, rendered, whole, hit=hit)
+            self._offer_regions(LIST, rendered, {client: [] for client in whole}, hit=hit)
             for client in whole:
                 client.seen = rendered.seen
         for client in lists:
@@ -192,11 +192,11 @@ class Round:
         self,
         key: PageKey,
         rendered: fragments.Rendered,
-        clients: Iterable[Client],
+        news: News,
         *,
         hit: bool,
     ) -> None:
-        """Offer each client what changed for its viewers, and all of it to one that is behind.
+        """Offer each client what changed for its viewers, all of it to one that is behind, and then its news.
 
         Without a `hit` the page was only opened: viewers who open it first have it as it is. What others had before and
         is different by now is sent all the same, for its event, still on its way, will find it remembered.
@@ -212,10 +212,10 @@ class Round:
             new = [r.html for r in regions if known is not None and known.get(r.name) != r.same]
             texts[viewer, False] = "\n".join(new)
             texts[viewer, True] = "\n".join(region.html for region in regions)
-        for client in clients:
+        for client, appended in news.items():
             text = texts.get((client.viewer(rendered.named), client.behind), "")
-            if text:
-                client.offer(text)
+            for message in _together([text, *appended]):
+                client.offer(message)
 
 
 def _hit(dirty: Dirty, pk: int) -> bool:
@@ -237,11 +237,44 @@ def _after(rows: list[tuple[int, str]], last: int) -> list[tuple[int, str]]:
     return [row for row in rows if row[0] > last]
 
 
-def _offer_appended(client: Client, target: str, rows: list[tuple[int, str]]) -> None:
+def _news(client: Client, quick: fragments.Rendered) -> list[str]:
+    """Return what is appended to a client's page, which from now on counts as having it."""
+    zone = client.identity.time_zone
+    entries = _after(quick.entries.get(zone, []), client.seen)
+    comments = _after(quick.comments.get(zone, []), client.comment)
+    client.seen = max([client.seen, *(number for number, _ in entries)])
+    client.comment = max([client.comment, *(number for number, _ in comments)])
+    return [*_appended("timeline", entries), *_appended("comments", comments)]
+
+
+def _appended(target: str, rows: list[tuple[int, str]]) -> list[str]:
     """Append rows by wrappers that htmx strips, some at a time; the order is that of their numbers."""
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        inside = "".join(html for _, html in rows[start : start + ROWS_AT_ONCE])
-        client.offer(f'<ol hx-swap-oob="beforeend:#{target}">{inside}</ol>')
+    insides = [
+        "".join(html for _, html in rows[start : start + ROWS_AT_ONCE])
+        for start in range(0, len(rows), ROWS_AT_ONCE)
+    ]
+    return [f'<ol hx-swap-oob="beforeend:#{target}">{inside}</ol>' for inside in insides]
+
+
+def _together(texts: Iterable[str]) -> list[str]:
+    """Join short texts to messages, in order: a message costs a server much more than its length."""
+    messages: list[str] = []
+    for text in filter(None, texts):
+        if messages and len(messages[-1]) + len(text) < TOGETHER:
+            messages[-1] += f"\n{text}"
+        else:
+            messages.append(text)
+    return messages
+
+
+async def _let_out() -> None:
+    """Let what was offered leave before more is rendered, without waiting for a line that takes nothing.
+
+    A thread at work takes the interpreter for 5 ms whenever the loop asks the system for anything: hundreds of messages
+    would crawl out one by one beside it. The queues' turn comes first, then that of lines that were found writable.
+    """
+    for _ in range(TURNS_OF_LOOP):
+        await asyncio.sleep(0)
 
 
 def _signal(query: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from django.db.models import Max
@@ -49,11 +50,16 @@ class Loaded:
 
     incident: Incident
     seen: int
-    evidence: Evidence | None
     diagnosis: Diagnosis | None
     fixes: list[Fix]
     decisions: list[Decision]
     deployments: list[Deployment]
+
+    @cached_property
+    def evidence(self) -> Evidence | None:
+        """Return what was collected; read when it is asked for: head and decision bar do without thousands of log lines."""
+        incident = self.incident
+        return Evidence.objects.filter(incident=incident, attempt=incident.attempt).first()
 
     @property
     def fix(self) -> Fix | None:
@@ -88,7 +94,7 @@ class Loaded:
 
 
 def load(pk: int) -> Loaded:
-    """Read an incident; raise `Incident.DoesNotExist`. Eight queries.
+    """Read an incident; raise `Incident.DoesNotExist`. Seven queries, and one for the evidence.
 
     The newest timeline entry is read first: what is shown may be newer than `seen` says, and never older.
     """
@@ -101,7 +107,6 @@ def load(pk: int) -> Loaded:
     return Loaded(
         incident=incident,
         seen=seen,
-        evidence=Evidence.objects.filter(**at).first(),
         diagnosis=Diagnosis.objects.filter(**at).first(),
         fixes=list(fixes),
         decisions=list(decisions),

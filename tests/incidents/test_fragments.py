@@ -92,3 +92,22 @@ def test_each_time_zone_has_its_own_times(service: Service, shweta: User, yash: 
     assert of(quick, shweta)["head"] != of(quick, yash)["head"]
     assert quick.entries[shweta.time_zone] != quick.entries["Asia/Kolkata"]
     assert of(listed, shweta)["list-needs"] != of(listed, yash)["list-waits"]
+
+
+def test_who_was_promoted_a_moment_ago_shows_nobody_a_button_too_many(
+    service: Service, yash: User, bhumika: User, viewer: User
+) -> None:
+    incident = rows.asked(service, severity="medium")
+    before = whos(bhumika, viewer)
+    User.objects.filter(pk=viewer.pk).update(role="team_lead")
+    quick, _ = fragments.incident(incident.pk, before, seen=0, comment=0)
+    assert Viewer("viewer", viewer.time_zone) not in quick.regions
+    assert 'id="approve-dialog"' not in of(quick, bhumika)["decision"]
+
+
+def test_head_and_bar_do_without_the_log(service: Service, shweta: User) -> None:
+    incident = rows.asked(service)
+    with CaptureQueriesContext(connection) as captured:
+        _, rest = fragments.incident(incident.pk, whos(shweta), seen=0, comment=0)
+    assert not any("incidents_evidence" in query["sql"] for query in captured)
+    assert rest().regions

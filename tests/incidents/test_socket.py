@@ -181,6 +181,20 @@ def test_what_happened_before_the_socket_was_open_comes_at_once(
         assert socket.entries == [entry.pk]
 
 
+def test_a_change_and_its_entry_come_in_one_message(
+    web: Web, service: Service, shweta: User
+) -> None:
+    incident = rows.asked(service)
+    with Socket(web, shweta, page_of(incident)) as socket:
+        socket.settle()
+        incident.touch(waits_for="Somebody is asked.")
+        entry = note(incident, "joined", "Seen again")
+        socket.until(lambda text: f'id="entry-{entry.pk}"' in text)
+        came = [text for text in socket.got if f'id="entry-{entry.pk}"' in text]
+        assert 'id="incident-head"' in came[0]
+        assert came[0].index("incident-head") < came[0].index("beforeend:#timeline")
+
+
 def test_a_comment_is_appended_and_escaped(web: Web, service: Service, shweta: User) -> None:
     incident = rows.incident(service)
     with Socket(web, shweta, page_of(incident)) as socket:
