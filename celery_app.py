@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_init
+from celery.signals import worker_init, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentops_site.settings")
 
@@ -16,6 +16,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentops_site.settings")
 IS_BEAT = "beat" in sys.argv[1:]
 # A worker that takes probes alone needs neither the pipeline nor what reads and writes fixes: 13 MB.
 APPS_OF_QUEUE = {"probes": ["monitoring", "shop"]}
+KEEP_PROBING = "monitoring.tasks.keep_probing"
 
 
 def _queue() -> str:
@@ -47,6 +48,13 @@ def share_what_is_loaded(sender: Any, **_: Any) -> None:
     gc.freeze()
 
 
+@worker_ready.connect
+def probe_at_once(sender: Any, **_: Any) -> None:
+    """Let a prober that has just started, perhaps in the place of a killed one, not wait for beat's next message."""
+    if "probes" in sender.app.amqp.queues.consume_from:
+        app.send_task(KEEP_PROBING, queue="probes", expires=5.0, retry=False)
+
+
 def _every(seconds: float, task: str, queue: str) -> dict[str, object]:
     """Return a beat entry whose unconsumed ticks expire before the next one is sent.
 
@@ -59,14 +67,13 @@ def _every(seconds: float, task: str, queue: str) -> dict[str, object]:
     }
 
 
+# A message costs beat, broker and worker ten times what its turn does (docs/decisions/0005): few of them, each for much.
 app.conf.beat_schedule = {
-    "probe due services": _every(1.0, "monitoring.tasks.probe_due", "probes"),
-    "keep last known good": _every(5.0, "monitoring.tasks.keep_last_known_good", "probes"),
+    "probe due services": _every(5.0, KEEP_PROBING, "probes"),  # probing.STAY
     "roll up and prune": _every(60.0, "monitoring.tasks.prune", "probes"),
-    "tend incidents": _every(5.0, "incidents.tasks.tend", "agent"),
-    "serve orders": _every(2.0, "shop.tasks.serve_orders", "probes"),
+    "tend incidents": _every(5.0, "agentops_site.tasks.tend", "agent"),
+    "serve orders": _every(6.0, "shop.tasks.serve_orders", "probes"),  # shop.tasks.STAY
     "refill shelf": _every(20.0, "shop.tasks.refill_shelf", "probes"),
-    "speak alerts": _every(5.0, "agentops_site.tasks.speak_alerts", "agent"),
     "keep remote good": _every(30.0, "agentops_site.tasks.keep_remote_good", "agent"),
     "prune deliveries": _every(3600.0, "incidents.tasks.prune_deliveries", "agent"),
 }

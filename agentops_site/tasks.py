@@ -6,6 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from agentops_site import remote_good, speaking, vendors
+from incidents import tasks as incidents
 
 
 @shared_task(soft_time_limit=60, time_limit=70, expires=60)
@@ -14,10 +15,10 @@ def test_vendor(vendor: str) -> None:
     vendors.run_test(vendor)
 
 
-@shared_task(soft_time_limit=60, time_limit=70)
-def speak_alerts() -> None:
-    """Have spoken what waits for a person, and what a killed worker left unsaid."""
-    speaking.speak_due(now=timezone.now())
+@shared_task(soft_time_limit=incidents.SOFT, time_limit=incidents.HARD)
+def tend() -> None:
+    """Tend the incidents, and have spoken what waits for a person and what a killed worker left unsaid."""
+    incidents.tend(speaking.speak_due)
 
 
 @shared_task(soft_time_limit=60, time_limit=70)

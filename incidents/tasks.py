@@ -14,7 +14,8 @@ from incidents.pipeline import detect, runner, verify
 
 SOFT = int(settings.AGENT_TASK_SOFT_LIMIT)
 HARD = int(settings.AGENT_TASK_HARD_LIMIT)
-JOBS: tuple[Callable[..., object], ...] = (
+Job = Callable[..., object]
+JOBS: tuple[Job, ...] = (
     detect.consume_changes,
     runner.resume_stalled,
     verify.settle_watched,
@@ -35,14 +36,13 @@ def consume_health_changes() -> None:
     detect.consume_changes(now=timezone.now())
 
 
-@shared_task(soft_time_limit=SOFT, time_limit=HARD)
-def tend() -> None:
+def tend(*further: Job) -> None:
     """Do what no hint may have asked for, one job after the other: a message for each costs more than the jobs.
 
-    A job that fails leaves the others their turn, and is raised at the end.
+    A job that fails leaves the others their turn, and is raised at the end. The site's own task names the further ones.
     """
     failures: list[Exception] = []
-    for job in JOBS:
+    for job in (*JOBS, *further):
         try:
             job(now=timezone.now())
         except Exception as error:  # whatever it is, the other jobs must not starve for it

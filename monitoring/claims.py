@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from monitoring import hints
 from monitoring.models import Service, ServiceHealth, Snapshot
@@ -38,6 +39,11 @@ class Due:
     deep: Service | None
 
 
+def is_due(*, until: datetime) -> bool:
+    """Return whether any enabled service is due before `until`; takes no lock and promises nothing."""
+    return _due(until).exists()
+
+
 def claim_due(*, now: datetime, window: float) -> list[Due]:
     """Claim every enabled service that is due before `now + window` seconds, and set its next due time.
 
@@ -61,10 +67,13 @@ def request_probe(service_id: int, *, now: datetime, deep: bool = False) -> None
         hints.probe_wanted()
 
 
+def _due(until: datetime) -> QuerySet[ServiceHealth]:
+    return ServiceHealth.objects.filter(service__enabled=True, next_due_at__lt=until)
+
+
 def _due_rows(*, until: datetime) -> list[dict[str, Any]]:
     names = _FIELDS + tuple(f"service__{name}" for name in _SERVICE_FIELDS)
-    due = ServiceHealth.objects.filter(service__enabled=True, next_due_at__lt=until)
-    locked = due.select_for_update(skip_locked=True, no_key=True)
+    locked = _due(until).select_for_update(skip_locked=True, no_key=True)
     return list(locked.order_by("next_due_at").values(*names)[:MOST_AT_ONCE])
 
 

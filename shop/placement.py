@@ -79,6 +79,8 @@ def body_of(checkout: Checkout, total_cents: int | None) -> dict[str, Any]:
 def _due(now: datetime) -> list[Checkout]:
     """Return what is to be tried: due by its back-off, or last tried before the shop came back."""
     waiting = Checkout.objects.filter(state=Checkout.State.WAITING).order_by("next_try_at")
+    if not waiting.exists():
+        return []  # nearly always, every two seconds
     due = list(waiting.filter(next_try_at__lte=now)[:MOST_AT_ONCE])
     back_at = _came_back_at()
     if back_at is None:

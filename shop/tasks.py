@@ -6,18 +6,22 @@ from celery import shared_task
 from django.utils import timezone
 
 from monitoring import realtime
+from monitoring.staying import Stay
 from shop import placement, shelf, tracking
 from shop.models import TrafficRun
 from shop.traffic import run as traffic
+
+STAY = Stay(every=2.0, turns=3)
 
 
 @shared_task
 def serve_orders() -> None:
     """Place what waits in the outbox, once the shop answers, and push new and moved orders while somebody watches."""
-    try:
-        placement.place_waiting(now=timezone.now())
-    finally:
-        tracking.look()
+    for _ in STAY.turns_of_a_message():
+        try:
+            placement.place_waiting(now=timezone.now())
+        finally:
+            tracking.look()
 
 
 @shared_task

@@ -7,7 +7,7 @@ from django.conf import LazySettings
 from django.utils import timezone
 
 from celery_app import app
-from monitoring import tasks
+from monitoring import probing, tasks
 from monitoring.models import Service, ServiceHealth
 from tests.fakes.prober import ScriptedProber
 from tests.monitoring.conftest import MakeService
@@ -16,7 +16,7 @@ from tests.monitoring.conftest import MakeService
 def test_beat_names_tasks_that_exist() -> None:
     named = {str(entry["task"]) for entry in app.conf.beat_schedule.values()}
     ours = {name for name in named if name.startswith("monitoring.")}
-    assert ours == {tasks.probe_due.name, tasks.keep_last_known_good.name, tasks.prune.name}
+    assert ours == {tasks.keep_probing.name, tasks.prune.name}
 
 
 @pytest.mark.usefixtures("runtime")
@@ -26,8 +26,8 @@ def test_a_service_that_came_without_a_health_row_is_taken_up_and_probed(
     settings.MONITORING_PROBER = ScriptedProber()
     make_service()
     ServiceHealth.objects.all().delete()
-    tasks.keep_last_known_good()
-    tasks.keep_last_known_good()
+    probing.keep_good()
+    probing.keep_good()
     ServiceHealth.objects.update(next_due_at=timezone.now())
     tasks.probe_due()
     tasks.prune()

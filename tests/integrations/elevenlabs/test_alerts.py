@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from agentops_site import speaking
 from agentops_site.models import Speech, VoicePreference
-from agentops_site.tasks import speak_alerts
+from agentops_site.tasks import tend as speak_alerts
 from incidents.alerts.voice import script_of, status_script
 from incidents.models import Incident
 from monitoring.models import ServiceHealth
