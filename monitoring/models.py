@@ -11,6 +11,7 @@ from django.db import models
 from django.utils import timezone
 
 from monitoring.minutes import ProbeMinute, ResourceMinute
+from monitoring.standing import FAILING
 from monitoring.values import Health, ServiceSpec, Symptom, Tree
 
 __all__ = [
@@ -160,6 +161,12 @@ class ServiceHealth(models.Model):
 
     def __str__(self) -> str:
         return f"{self.service_id}: {self.state}"
+
+    @property
+    def hangs(self) -> bool:
+        """Return whether it fails because its health path, which should cost nothing, gives no answer in time."""
+        said = (self.verdict.get("symptom"), self.verdict.get("path"))
+        return self.state in FAILING and said == (Symptom.TIMEOUT, self.service.health_path)
 
 
 class HealthChange(models.Model):

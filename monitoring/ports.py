@@ -77,8 +77,11 @@ class TargetWriter(Protocol):
     def stop(self, spec: ServiceSpec) -> ProcessState:
         """Stop the process as planned (no incident), and return its state."""
 
-    def restart(self, spec: ServiceSpec) -> ProcessState:
-        """Stop as planned if it runs, start again, and return the state of the new process."""
+    def restart(self, spec: ServiceSpec, *, hung: bool = False) -> ProcessState:
+        """Stop as planned if it runs, start again, and return the state of the new process.
+
+        `hung`: it answers nobody, so that its requests in hand are not worth the usual time to end.
+        """
 
     def kill(self, spec: ServiceSpec, signal: int) -> None:
         """Send a signal to the process as an accident would: nothing is marked as planned."""

@@ -115,11 +115,11 @@ class BlaxelRuntime:
             blaxel_service.stop(machine_of(), spec)
         return self.process(spec)
 
-    def restart(self, spec: ServiceSpec) -> ProcessState:
+    def restart(self, spec: ServiceSpec, *, hung: bool = False) -> ProcessState:
         """Stop it as planned if it runs, and start it with the present command and environment."""
         with in_words(spec):
             machine = machine_of()
-            generation = blaxel_service.stop(machine, spec)
+            generation = blaxel_service.stop(machine, spec, hung=hung)
             blaxel_service.launch(machine, spec, generation + 1)
         return self.process(spec)
 

@@ -31,6 +31,7 @@ from monitoring.values import ProcessState, ServiceSpec
 
 MAX_SEED_BYTES = 100_000_000
 STOP_SECONDS = 5.0
+HUNG_STOP_SECONDS = 1.0
 _LOOK_SECONDS = 3.0
 _NOT_SEEDED = {".git", ".hg", ".svn", "__pycache__", ".venv", "node_modules"}
 
@@ -166,8 +167,8 @@ def _moved(value: str, directory: str, where: str) -> str:
     return relocate(value, Path(directory), Path(where)) if directory else value
 
 
-def stop(machine: Machine, spec: ServiceSpec) -> int:
-    """End the process as planned, by force when it does not end in time; return its generation."""
+def stop(machine: Machine, spec: ServiceSpec, *, hung: bool = False) -> int:
+    """End the process as planned, by force when it does not end in time (sooner when it is hung); return its generation."""
     note = note_of(spec)
     if not note:
         return 0
@@ -175,7 +176,7 @@ def stop(machine: Machine, spec: ServiceSpec) -> int:
     if machine.status(name) == "running":
         machine.note(f"state/{spec.slug}.json", {**note, "planned": True})
         machine.stop(name)
-        if not await_end(machine, name, STOP_SECONDS):
+        if not await_end(machine, name, HUNG_STOP_SECONDS if hung else STOP_SECONDS):
             machine.kill(name)
             await_end(machine, name, 1.0)
     return int(note["generation"])

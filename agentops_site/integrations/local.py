@@ -120,10 +120,10 @@ class LocalRuntime:
             client.stop()
         return self.process(spec)
 
-    def restart(self, spec: ServiceSpec) -> ProcessState:
+    def restart(self, spec: ServiceSpec, *, hung: bool = False) -> ProcessState:
         """Stop it as planned if it runs, and start it with the present command and environment."""
         with _ordered(spec) as client:
-            _start(client, spec)
+            _start(client, spec, hung=hung)
         return self.process(spec)
 
     def kill(self, spec: ServiceSpec, signal: int) -> None:
@@ -183,11 +183,11 @@ def _phase(client: KeeperClient, state: kept.State) -> str:
     return kept.RUNNING if client.service_lives(state) else kept.EXITED
 
 
-def _start(client: KeeperClient, spec: ServiceSpec) -> None:
+def _start(client: KeeperClient, spec: ServiceSpec, *, hung: bool = False) -> None:
     wanted = program(spec)
     if not client.service_lives(client.state()):
         _check_port(spec)
-    state = client.start(wanted)
+    state = client.start(wanted, hung=hung)
     if state.error:
         raise TargetError(f"{spec.slug}: {state.error}.", permanent=True)
 

@@ -15,7 +15,7 @@ from incidents.pipeline.fixes import base_digest, written_bytes
 from incidents.pipeline.gates import forbids_change, policy_of
 from incidents.pipeline.guards import before_the_switch, is_healthy_again, stale_proof
 from incidents.pipeline.tools import Tools
-from incidents.pipeline.undo import set_environment
+from incidents.pipeline.undo import restart, set_environment
 from incidents.states import Status, Step
 from incidents.timeline import note
 from monitoring.models import Service
@@ -190,9 +190,8 @@ def _write(incident: Incident, deployment: Deployment, tools: Tools) -> None:
 
 
 def _restart(incident: Incident, deployment: Deployment, tools: Tools) -> None:
-    spec = incident.service.spec()
     if deployment.fix.restarts:
-        tools.writer(spec).restart(spec)
+        restart(incident.service, tools)
     _advance(deployment, State.RESTARTED)
 
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 from incidents.models import Deployment, Incident
 from incidents.pipeline.fixes import stored_bytes
 from incidents.pipeline.tools import Tools
-from monitoring.models import Service
+from monitoring.models import Service, ServiceHealth
 from monitoring.ports import TargetError
 
 State = Deployment.State
@@ -37,11 +37,17 @@ def _put_back(incident: Incident, deployment: Deployment, tools: Tools) -> None:
     if deployment.kept_environment is not None:
         set_environment(service, deployment.kept_environment)
     if files or deployment.kept_environment is not None:
-        tools.writer(service.spec()).restart(service.spec())
+        restart(service, tools)
     elif deployment.before.get("process") == "stopped":
         tools.writer(service.spec()).stop(service.spec())
     else:  # a restart that left nothing running is undone too; starting what runs is harmless
         tools.writer(service.spec()).start(service.spec())
+
+
+def restart(service: Service, tools: Tools) -> None:
+    """Restart as planned; one that hangs is not given the time that requests in hand of a good one need to end."""
+    health = ServiceHealth.objects.filter(service=service).select_related("service").first()
+    tools.writer(service.spec()).restart(service.spec(), hung=bool(health and health.hangs))
 
 
 def set_environment(service: Service, environment: dict[str, str]) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from monitoring.keeper.child import Spec
 from monitoring.keeper.identity import is_same, mark
-from monitoring.keeper.loop import STOP_SECONDS
+from monitoring.keeper.loop import HUNG, STOP_SECONDS
 from monitoring.keeper.state import (
     RUNNING,
     STOPPED,
@@ -72,9 +72,13 @@ class KeeperClient:
         finally:
             os.close(descriptor)
 
-    def start(self, spec: Spec) -> State:
-        """(Re)start the service by `spec` as planned and return the state of the new process (hold `alone`)."""
+    def start(self, spec: Spec, *, hung: bool = False) -> State:
+        """(Re)start the service by `spec` as planned and return the state of the new process (hold `alone`).
+
+        A process that is `hung` gets a shorter time to end before it is killed.
+        """
         self.write_spec(spec)
+        self._say_hung(hung=hung)
         before = self.state()
         if not self._started_again(before):
             self._spawn()
@@ -84,6 +88,7 @@ class KeeperClient:
     def stop(self) -> State:
         """Stop the service as planned and end its keeper (hold `alone`)."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._say_hung(hung=False)
         before = self.state()
         if self.keeper_lives(before):
             _send(before.keeper_pid, signal.SIGTERM)
@@ -104,6 +109,13 @@ class KeeperClient:
         """Write down what the keeper is to run at the next start."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_whole(self.folder / "spec.json", json.dumps(spec._asdict()).encode())
+
+    def _say_hung(self, *, hung: bool) -> None:
+        """Write down, or take back, what a killed worker may have left, before each order."""
+        if hung:
+            (self.folder / HUNG).touch()
+        else:
+            (self.folder / HUNG).unlink(missing_ok=True)
 
     def _started_again(self, before: State) -> bool:
         """Return whether a living keeper did it; one that was just ending with its service does not."""

@@ -17,6 +17,12 @@ from monitoring.keeper.log import RotatingLog
 from monitoring.keeper.state import EXITED, RUNNING, STOPPED, State, read_state, write_state
 
 STOP_SECONDS = 3.0
+HUNG_STOP_SECONDS = 0.25
+"""What a service gets that answers nobody: time to write down what it holds, not to wait for requests that never end."""
+HUNG = "hung"
+"""The file in the folder that says so for the next stop. A signal carries no word, and a keeper from before this file
+existed must go on as it did."""
+
 _PIPE_BYTES = 1 << 20
 _ORDERS = {signal.SIGHUP: "start", signal.SIGTERM: "stop", signal.SIGINT: "stop"}
 _COMMAND_NOT_STARTED = 127
@@ -35,6 +41,7 @@ class Keeper:
         self._child: subprocess.Popen[bytes] | None = None
         self._order = "start"
         self._kill_at: float | None = None
+        self._grace = STOP_SECONDS
         self._selector = selectors.DefaultSelector()
         self._output, self._input = _pipe()
         self._selector.register(self._output, selectors.EVENT_READ, self._take_output)
@@ -86,11 +93,12 @@ class Keeper:
         now = time.monotonic()
         if self._kill_at is None:
             self._note(planned=True)  # first: whoever sees the process end must find it written
-            self._kill_at = now + STOP_SECONDS
+            self._grace = HUNG_STOP_SECONDS if (self._folder / HUNG).exists() else STOP_SECONDS
+            self._kill_at = now + self._grace
             signal_group(child.pid, signal.SIGTERM)
             signal_group(child.pid, signal.SIGCONT)  # a suspended process would not see SIGTERM
         elif now >= self._kill_at:
-            self._log.note(f"still running {STOP_SECONDS:g} s after SIGTERM: killed")
+            self._log.note(f"still running {self._grace:g} s after SIGTERM: killed")
             self._kill_at = now + STOP_SECONDS
             signal_group(child.pid, signal.SIGKILL)
 

@@ -85,7 +85,7 @@ class FakeRuntime:
         self._note("stop", spec)
         return self._set(spec, replace(self._state(spec), phase="stopped"))
 
-    def restart(self, spec: ServiceSpec) -> ProcessState:
+    def restart(self, spec: ServiceSpec, *, hung: bool = False) -> ProcessState:
         self._note("restart", spec)
         return self._started(spec)
 

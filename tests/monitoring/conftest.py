@@ -41,7 +41,7 @@ class ScriptedRuntime:
     def kill(self, spec: ServiceSpec, signal: int) -> None:
         self.done.append(f"kill {signal}")
 
-    def restart(self, spec: ServiceSpec) -> ProcessState:
+    def restart(self, spec: ServiceSpec, *, hung: bool = False) -> ProcessState:
         self.done.append("restart")
         return self.state
 

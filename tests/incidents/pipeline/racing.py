@@ -54,7 +54,7 @@ class Target:
             with (self.folder / "log").open("a") as log:
                 log.write(f"{path}\n")
 
-    def restart(self, spec: ServiceSpec) -> ProcessState:
+    def restart(self, spec: ServiceSpec, *, hung: bool = False) -> ProcessState:
         return ProcessState(phase="running", pid=2)
 
     def tools(self) -> Tools:

@@ -50,7 +50,7 @@ class Target:
         self.written.append(dict(files))
         self.tree |= {path: data for path, data in files.items() if data is not None}
 
-    def restart(self, spec: ServiceSpec) -> ProcessState:
+    def restart(self, spec: ServiceSpec, *, hung: bool = False) -> ProcessState:
         self.restarts += 1
         return ProcessState(phase="running", pid=2)
 

@@ -70,6 +70,12 @@ class RuntimeContract:
         assert again.generation == first.generation + 1
         assert target.answering() == b"hello again"
 
+    def test_one_that_hangs_is_a_new_process_too(self, target: Target) -> None:
+        first = target.runtime.start(target.spec)
+        target.answering()
+        again = target.runtime.restart(target.spec, hung=True)
+        assert again.generation == first.generation + 1
+
     def test_a_killed_process_exited_unplanned_by_its_signal(self, target: Target) -> None:
         target.runtime.start(target.spec)
         target.answering()

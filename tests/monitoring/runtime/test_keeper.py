@@ -160,6 +160,22 @@ def test_a_service_that_ignores_sigterm_is_killed_after_three_seconds(
     assert 2.5 < time.monotonic() - began < 5
 
 
+def test_one_that_hangs_is_killed_soon_and_the_next_stop_has_the_full_time_again(
+    runtime: LocalRuntime, make_service: MakeService
+) -> None:
+    spec = make_service(STUBBORN)
+    first = runtime.start(spec)
+    logged(runtime, spec, b"started")
+    began = time.monotonic()
+    again = runtime.restart(spec, hung=True)
+    assert time.monotonic() - began < 2.5
+    assert again.generation == first.generation + 1
+    until(lambda: runtime.read_log(spec, 10_000).count(b"started") == 2)
+    began = time.monotonic()
+    runtime.restart(spec)
+    assert time.monotonic() - began > 2.5
+
+
 def test_a_suspended_service_can_be_restarted(
     runtime: LocalRuntime, make_service: MakeService
 ) -> None:
