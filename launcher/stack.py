@@ -45,7 +45,7 @@ def stack(layout: Layout, host: str, port: int) -> list[Process]:
             manage(layout, "start_services"),
             once=True,
             undo=manage(layout, "stop_services"),
-            grace=2.0,
+            grace=2.8,
         ),
         Process("worker-probes", (*worker, *probes), grace=1.2),
         Process("worker-agent", (*worker, *agent), grace=2.5),
