@@ -67,7 +67,7 @@ def _every(seconds: float, task: str, queue: str) -> dict[str, object]:
     }
 
 
-# A message costs beat, broker and worker ten times what its turn does (docs/decisions/0005): few of them, each for much.
+# A message costs beat and a worker more than the job itself (docs/decisions/0005): few of them, each for much.
 app.conf.beat_schedule = {
     "probe due services": _every(5.0, KEEP_PROBING, "probes"),  # probing.STAY
     "roll up and prune": _every(60.0, "monitoring.tasks.prune", "probes"),
