@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from importlib import import_module
 
 import django
 
@@ -33,3 +35,9 @@ application = ProtocolTypeRouter(
         ),
     }
 )
+
+# What is loaded by now stays for good. Left to the collector, it is gone through again and again, which stops all pages and
+# pushes for a tenth of a second each time.
+import_module(settings.ROOT_URLCONF)
+gc.collect()
+gc.freeze()
