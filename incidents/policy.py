@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from incidents.values import Category, Severity, digest_of
 from monitoring.values import Symptom
 
-VERSION = 1
+VERSION = 2
 _UNUSABLE = {Symptom.NO_PROCESS, Symptom.REFUSED, Symptom.STOPPED, Symptom.BAD_CONFIG}
 _BY_CATEGORY = {
     Category.CRASH: Severity.BLOCKER,
@@ -77,6 +77,10 @@ def severity_of(symptom: str, category: Category) -> Severity:
         return Severity.CRITICAL
     if category in _BY_CATEGORY:
         return _BY_CATEGORY[category]
+    if symptom == Symptom.SUBSYSTEM_DOWN:
+        return (
+            Severity.HIGH
+        )  # a data store, its disk, a service that it needs: whatever in the code made it so
     if symptom == Symptom.SUBSYSTEM:
         return Severity.LOW
     return Severity.MEDIUM

@@ -235,7 +235,7 @@ def _health_report(answer: Answer, facts: _Facts) -> Verdict | None:
     if word in _DEGRADED:
         return facts.verdict(Health.DEGRADED, Symptom.SUBSYSTEM, found)
     is_config = found.type in _CONFIG_ERRORS or "config" in name.lower()
-    return facts.failing(Symptom.BAD_CONFIG if is_config else Symptom.SUBSYSTEM, found)
+    return facts.failing(Symptom.BAD_CONFIG if is_config else Symptom.SUBSYSTEM_DOWN, found)
 
 
 def _status_word(body: Any) -> str:

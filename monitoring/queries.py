@@ -25,7 +25,8 @@ SYMPTOM_WORDS = {
     Symptom.BAD_CONFIG: "unusable configuration",
     Symptom.WRONG_BODY: "unusable answer",
     Symptom.SLOW: "slow",
-    Symptom.SUBSYSTEM: "a subsystem fails",
+    Symptom.SUBSYSTEM: "a subsystem warns",
+    Symptom.SUBSYSTEM_DOWN: "a subsystem is down",
     Symptom.WRONG_ANSWER: "wrong answer",
     Symptom.RESOURCES: "a leak or a flood",
 }

@@ -37,6 +37,7 @@ class Symptom(StrEnum):
     WRONG_BODY = "wrong_body"
     SLOW = "slow"
     SUBSYSTEM = "subsystem"
+    SUBSYSTEM_DOWN = "subsystem_down"
     WRONG_ANSWER = "wrong_answer"
     RESOURCES = "resources"
 

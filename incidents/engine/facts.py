@@ -27,7 +27,7 @@ from monitoring.values import Symptom
 RECENT_LOG = 6_000
 _LOG_EXPLAINS = frozenset(
     {Symptom.HTTP_ERROR, Symptom.NO_PROCESS, Symptom.REFUSED, Symptom.BAD_CONFIG}
-    | {Symptom.WRONG_BODY, Symptom.SUBSYSTEM}
+    | {Symptom.WRONG_BODY, Symptom.SUBSYSTEM, Symptom.SUBSYSTEM_DOWN}
 )
 _BACKGROUND = re.compile(
     r"^(?:.*?\W)?(?:Exception in thread |Exception in callback |(?:Task|Future) exception was never retrieved)",

@@ -102,6 +102,9 @@ def test_no_score_and_no_setting_deploys_an_unproved_fix(
         ("slow", Category.SLOW, "medium"),
         ("timeout", Category.HANG, "medium"),
         ("subsystem", Category.UNKNOWN, "low"),
+        ("subsystem_down", Category.UNKNOWN, "high"),
+        ("subsystem_down", Category.CODE, "high"),
+        ("subsystem_down", Category.CRASH, "blocker"),
     ],
 )
 def test_severity_follows_from_what_was_measured(

@@ -43,9 +43,9 @@ def error(**fields: str) -> dict[str, object]:
         (answer(b"OK", headers={"content-type": "text/plain"}), Health.HEALTHY, Symptom.NONE),
         (answer(b"", status=204, headers={}), Health.HEALTHY, Symptom.NONE),
         (answer({"status": "degraded"}), Health.DEGRADED, Symptom.SUBSYSTEM),
-        (answer({"status": "failing"}), Health.DOWN, Symptom.SUBSYSTEM),
-        (answer({"status": "DOWN"}, status=503), Health.DOWN, Symptom.SUBSYSTEM),
-        (answer({"ok": False}), Health.DOWN, Symptom.SUBSYSTEM),
+        (answer({"status": "failing"}), Health.DOWN, Symptom.SUBSYSTEM_DOWN),
+        (answer({"status": "DOWN"}, status=503), Health.DOWN, Symptom.SUBSYSTEM_DOWN),
+        (answer({"ok": False}), Health.DOWN, Symptom.SUBSYSTEM_DOWN),
         (answer(b"", headers=JSON), Health.DOWN, Symptom.WRONG_BODY),
         (answer(b"{'status': 'ok'}"), Health.DOWN, Symptom.WRONG_BODY),
         (answer(b'{"status": "o', headers={}), Health.DOWN, Symptom.WRONG_BODY),
@@ -150,10 +150,10 @@ def test_the_failing_subsystem_is_named_and_the_top_error_says_more() -> None:
     assert verdict.traceback == TRACEBACK
 
 
-def test_a_failing_database_is_a_subsystem() -> None:
+def test_a_failing_database_is_a_subsystem_that_is_down() -> None:
     check = {"status": "failing", "error": "OperationalError", "detail": "disk I/O error"}
     verdict = judge(answer({"status": "failing", "checks": {"database": check}}), HEALTH)
-    assert (verdict.symptom, verdict.error_type) == (Symptom.SUBSYSTEM, "OperationalError")
+    assert (verdict.symptom, verdict.error_type) == (Symptom.SUBSYSTEM_DOWN, "OperationalError")
     assert verdict.detail == "database: disk I/O error"
 
 

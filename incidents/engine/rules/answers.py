@@ -19,7 +19,7 @@ def wrong_answer(facts: Facts) -> Cause | None:
 
 def subsystem(facts: Facts) -> Cause | None:
     """Return the part that the service itself reports as failing."""
-    if facts.symptom != Symptom.SUBSYSTEM:
+    if facts.symptom not in {Symptom.SUBSYSTEM, Symptom.SUBSYSTEM_DOWN}:
         return None
     detail = facts.pack.failure.detail or facts.pack.failure.error_type or "a part of it fails"
     return _suspected(
