@@ -37,12 +37,14 @@ receivers: [{{name: bench, webhook_configs: [{{url: "http://127.0.0.1:{hook}/", 
 
 
 class Target(Protocol):
-    """What is scraped at /metrics: an error while `failure` is set."""
+    """What is scraped at /metrics: an error while `failure` is set. `wait` returns some seconds after its next scrape."""
 
     failure: str
 
     @property
     def port(self) -> int: ...
+
+    def wait(self, seconds: float) -> None: ...
 
 
 class _Hook:
@@ -80,7 +82,7 @@ def is_installed() -> bool:
 def seconds_to_alert(
     targets: Sequence[Target], waits: Sequence[list[float]], *, interval: float, timeout: float
 ) -> list[float]:
-    """Let every target fail after each of its waits (seconds); return the seconds from each fault to its alert."""
+    """Let every target fail some seconds after a scrape, by turns; return the seconds from each fault to its alert."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="agentops-peer-")))
         hook = _Hook()
@@ -117,7 +119,7 @@ def _failed_by_turns(
 
     def fail(target: Target, mine: list[float]) -> None:
         for wait in mine:
-            time.sleep(wait)
+            target.wait(wait)
             begun = time.time()
             target.failure = "ToldFail"
             times.append(_first(hook, target.port, "firing", begun) - begun)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import subprocess
@@ -32,7 +33,7 @@ class Goal:
 def percentile(values: Sequence[float], share: float) -> float:
     """Return the value below which `share` (0..1) of the values lie, by the nearest rank."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, max(0, round(share * len(ordered) + 0.5) - 1))]
+    return ordered[max(1, math.ceil(share * len(ordered) - 1e-9)) - 1]
 
 
 def at_most(what: str, value: float, limit: float, unit: str) -> Goal:

@@ -46,10 +46,12 @@ class Patient:
         self.failure = ""
         self.hang = threading.Event()
         self.hang.set()
+        self.asked = threading.Event()
         patient = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                patient.asked.set()
                 patient.hang.wait(10)
                 failure = patient.failure
                 body: dict[str, Any] = {"status": "ok"}
@@ -75,6 +77,12 @@ class Patient:
     def port(self) -> int:
         """Return where it listens."""
         return int(self.server.server_port)
+
+    def wait(self, seconds: float) -> None:
+        """Return this long after it is asked the next time."""
+        self.asked.clear()
+        self.asked.wait(self.interval * 2)
+        time.sleep(seconds)
 
     def definition(self, directory: str) -> dict[str, Any]:
         """Return what a manager posts to have it watched."""
@@ -154,7 +162,7 @@ def _measure(stack: Stack, patients: list[Patient], *, hang: bool) -> dict[str, 
 
     def fail(patient: Patient, waits: list[float]) -> None:
         for number, wait in enumerate(waits):
-            time.sleep(wait)
+            patient.wait(wait)
             took = _one(stack, patient, f"Told{'Hang' if hang else 'Fail'}{number}", hang=hang)
             with lock:
                 times.setdefault(f"{patient.interval:.0f}", []).append(took)
@@ -174,7 +182,7 @@ def _measure(stack: Stack, patients: list[Patient], *, hang: bool) -> dict[str, 
 
 
 def phases(interval: float, rounds: list[int]) -> list[list[float]]:
-    """Return for each service its waits before the fault: random, but spread evenly over the interval by all together.
+    """Return how long after a probe each service is to fail: random, but spread evenly over the interval by all together.
 
     With a few dozen free draws the median alone would move by a tenth of the interval from run to run.
     """

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from incidents import policy, queue
 from incidents.alerts.opened import tell_opened
@@ -79,16 +79,15 @@ def _open_or_join(
     change: HealthChange, failure: Failure, blamed: Deployment | None
 ) -> Incident | None:
     print_of = fingerprint(change.service.slug, failure)
+    since = change.at - timedelta(seconds=settings.REOPEN_WITHIN_SECONDS)
+    ended = Q(status__in=[Status.RESOLVED, Status.RECOVERED], ended_at__gte=since)
     of_service = Incident.objects.select_for_update().filter(service=change.service)
-    same = of_service.filter(fingerprint=print_of)
-    running = same.filter(status__in=OPEN).first() or _one_of_too_many(of_service)
+    near = list(of_service.filter(Q(status__in=OPEN) | ended & Q(fingerprint=print_of)))
+    running = _one_to_join([one for one in near if one.status in OPEN], print_of)
     if running is not None:
         _join(running, f"Seen again: {headline(change.service, failure)}")
         return None
-    since = change.at - timedelta(seconds=settings.REOPEN_WITHIN_SECONDS)
-    recent = same.filter(
-        status__in=[Status.RESOLVED, Status.RECOVERED], ended_at__gte=since
-    ).first()
+    recent = next((one for one in near if one.status not in OPEN), None)
     if recent:
         return _reopen(recent, change)
     title = headline(change.service, failure)
@@ -98,12 +97,14 @@ def _open_or_join(
     return _open(change, failure, print_of)
 
 
-def _one_of_too_many(of_service: QuerySet[Incident]) -> Incident | None:
-    """Return the newest open incident of a service that has too many: one that fails in ever new ways has one trouble."""
-    newest = list(
-        of_service.filter(status__in=OPEN).order_by("-id")[: settings.MAX_OPEN_PER_SERVICE]
-    )
-    return newest[0] if len(newest) >= settings.MAX_OPEN_PER_SERVICE else None
+def _one_to_join(running: Sequence[Incident], print_of: str) -> Incident | None:
+    """Return the open incident, the newest first, that a failure belongs to: that of its fingerprint, if there is one.
+
+    Of a service that has too many it is the newest: one that fails in ever new ways has one trouble.
+    """
+    too_many = len(running) >= settings.MAX_OPEN_PER_SERVICE
+    same = (one for one in running if one.fingerprint == print_of)
+    return next(same, running[0] if too_many else None)
 
 
 def _join(incident: Incident, text: str) -> None:
