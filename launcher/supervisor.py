@@ -111,13 +111,15 @@ class Supervisor:
             for child in self._children:
                 rotate(self._around.logs / f"{child.process.name}.log")
 
-    def stop(self) -> None:
+    def stop(self) -> bool:
         """Stop everything, last started first, each within its grace and what those before it left of theirs.
+
+        Returns whether all that had to be undone was: one that took too long was killed, and is owed.
 
         Raises:
             KilledAtOnce: a second request came; nothing runs any more.
         """
-        spare = 0.0
+        spare, done = 0.0, True
         for child in reversed(self._children):
             if child.running:
                 child.running.terminate()
@@ -125,7 +127,9 @@ class Supervisor:
             if child.process.undo:
                 undo = Running(f"{child.process.name}-stop", child.process.undo, self._around)
                 spare = self._finish(undo, child.process.grace + spare)
+                done = done and undo.poll() == 0
             child.running = None
+        return done
 
     def _finish(self, running: Running, grace: float) -> float:
         """Wait for a process to end and return the seconds that it left unused.

@@ -128,14 +128,15 @@ def run(start: Start, guard_lock: int) -> int:
         supervisor = Supervisor(around, signals)
         status = serve(start, supervisor, server)
         event("Stopping (again Ctrl-C: kill at once).")
+        # A guard that is not told "done" stops the watched services in our place.
         try:
-            supervisor.stop()
+            done = supervisor.stop()
         except KilledAtOnce:
-            # The guard is not told "done": it stops the watched services in our place.
             event("Killed.")
             return 130
-        guard.dismiss()
-        event("Stopped.")
+        if done:
+            guard.dismiss()
+        event("Stopped." if done else "Stopped. The watched services get a few seconds more.")
         return status
 
 

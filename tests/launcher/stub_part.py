@@ -1,7 +1,7 @@
 """Stand-in for a process of the stack, copied into a throwaway checkout: it notes what happens to it.
 
 Notes go to `trace` in the data folder: "start NAME PID", "stop NAME", "ran NAME". What a part does wrong comes from
-the environment: STUB_CRASH, STUB_FAIL and STUB_STUBBORN each name one part.
+the environment: STUB_CRASH, STUB_FAIL, STUB_STUBBORN and STUB_STUCK_ONCE each name one part.
 """
 
 from __future__ import annotations
@@ -48,6 +48,10 @@ def step(name: str) -> None:
     trace(f"ran {name}")
     if os.environ.get("STUB_FAIL") == name:
         sys.exit(f"{name} lost its way")
+    stuck = DATA / "stuck"
+    if os.environ.get("STUB_STUCK_ONCE") == name and not stuck.exists():
+        stuck.touch()
+        signal.pause()
 
 
 class Page(BaseHTTPRequestHandler):

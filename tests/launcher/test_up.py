@@ -101,6 +101,15 @@ def test_a_part_that_does_not_stop_is_killed_within_the_limit(launch: Launch) ->
     assert launched.is_gone()
 
 
+def test_services_that_could_not_be_stopped_in_time_are_stopped_all_the_same(
+    launch: Launch,
+) -> None:
+    launched = launch(STUB_STUCK_ONCE="stop_services").ready()
+    assert launched.stop(within=10) == 0
+    assert "services-stop did not stop" in launched.said()
+    wait_until(lambda: launched.trace().count("ran stop_services") == 2, "tried once more")
+
+
 def test_a_second_interrupt_kills_at_once(launch: Launch) -> None:
     launched = launch(STUB_STUBBORN="beat").ready()
     launched.process.send_signal(signal.SIGINT)
