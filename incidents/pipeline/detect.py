@@ -21,6 +21,8 @@ from incidents.values import Category, Failure
 from monitoring.models import FaultInjection, HealthChange, Service
 from monitoring.values import Health
 
+AFTER_UNDO = "The service is healthy again after our fix was undone."
+
 
 def consume_changes(*, now: datetime, limit: int = 500) -> list[int]:
     """Handle every change that nobody has handled, oldest first; return the incidents to run.
@@ -176,7 +178,8 @@ def _recover(change: HealthChange) -> None:
         if flapping.is_flapping(change.service, now=change.at):
             flapping.hold(incident, now=change.at)
         else:
-            _end(incident, "The service is healthy again without us.")
+            undone = incident.deployments.filter(state=Deployment.State.UNDONE).exists()
+            _end(incident, AFTER_UNDO if undone else "The service is healthy again without us.")
 
 
 def _end_held(incident_id: int) -> None:

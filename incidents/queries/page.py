@@ -42,6 +42,7 @@ ENDED_WORDS = {
     Status.REJECTED: "The fix was rejected; the service may still be failing",
     Status.CLOSED: "Closed by a person",
 }
+AFTER_UNDO = "Our fix was undone; the service is healthy again with what ran before. The cause may still be there."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +125,7 @@ def head(loaded: Loaded) -> dict[str, Any]:
         "since": since,
         "lasted": between(since, incident.ended_at),
         "asked": asked(loaded),
-        "asked_tone": _asked_tone(incident),
+        "asked_tone": _asked_tone(loaded),
         "hit": _hit(loaded),
         "offer": _offer(loaded),
         "question": _question(loaded),
@@ -140,6 +141,8 @@ def asked(loaded: Loaded) -> str:
     if incident.waits_for:
         return incident.waits_for
     if incident.status in ENDED:
+        if _recovered_by_undo(loaded):
+            return AFTER_UNDO
         by_itself = " without a person" if incident.auto_resolved else ""
         return f"{ENDED_WORDS[Status(incident.status)]}{by_itself}."
     return f"{DOES_NOW.get(Step(incident.step), 'The agent is at work')}."
@@ -156,7 +159,7 @@ def _hit(loaded: Loaded) -> str:
 def _offer(loaded: Loaded) -> dict[str, str] | None:
     """Return what the agent wants to do and why that may be trusted, while a person is asked about it."""
     fix = loaded.fix
-    if fix is None or _asked_tone(loaded.incident) != "ask":
+    if fix is None or _asked_tone(loaded) != "ask":
         return None
     deeds = [action_words(action) for action in fix.actions]
     more = f" and {len(deeds) - 2} more" if len(deeds) > 2 else ""
@@ -176,13 +179,21 @@ def _question(loaded: Loaded) -> str:
     return "Restart the service?" if kinds == {"restart"} else "Deploy this fix?"
 
 
-def _asked_tone(incident: Incident) -> str:
-    if incident.status in WORKING:
+def _asked_tone(loaded: Loaded) -> str:
+    status = loaded.incident.status
+    if status in WORKING:
         return "info"
-    good = {Status.RESOLVED, Status.RECOVERED}
-    if incident.status in ENDED:
-        return "ok" if incident.status in good else "warn"
+    if status in ENDED:
+        good = status in {Status.RESOLVED, Status.RECOVERED} and not _recovered_by_undo(loaded)
+        return "ok" if good else "warn"
     return "ask"
+
+
+def _recovered_by_undo(loaded: Loaded) -> bool:
+    """Say whether the last that we did to a service that recovered was to take our own fix back."""
+    last = loaded.deployments[-1] if loaded.deployments else None
+    undone = last is not None and last.state == Deployment.State.UNDONE
+    return undone and loaded.incident.status == Status.RECOVERED
 
 
 def cause(loaded: Loaded) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from django.utils import timezone
 from incidents.engine.fingerprints import fingerprint
 from incidents.models import Deployment, Evidence, Incident
 from incidents.pipeline import detect
+from incidents.queries import page
 from incidents.states import Status
 from incidents.values import Failure
 from monitoring import providers, snapshots
@@ -98,6 +99,25 @@ def test_another_error_on_exactly_the_deployed_files_is_undone_and_escalated(
     probe(shop)
     detect.consume_changes(now=timezone.now())
     assert Incident.objects.filter(service=shop).count() == 1
+
+
+@pytest.mark.slow
+def test_healthy_again_after_an_undo_is_not_said_to_be_without_us(
+    shop: Service, shweta: User
+) -> None:
+    incident = healed(shop)
+    Path(shop.directory, "data", "trip").write_text("")
+    assert next_incident(shop).status == Status.ESCALATED
+    Path(shop.directory, "data", "trip").unlink()
+    handler(shop).write_text(handler(shop).read_text().replace(BUG, ""))
+    restart(shop)
+    wait_for(lambda: probe(shop).state == "healthy")
+    detect.consume_changes(now=timezone.now())
+    incident.refresh_from_db()
+    assert incident.status == Status.RECOVERED
+    assert incident.timeline.filter(kind="recovered").get().text == detect.AFTER_UNDO
+    head = page.head(page.load(incident.pk))
+    assert (head["asked"], head["asked_tone"]) == (page.AFTER_UNDO, "warn")
 
 
 @pytest.mark.slow
