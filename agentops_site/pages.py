@@ -38,7 +38,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer 404: a page, or one plain line for HTMX, whose toast says the rest."""
     if request.headers.get("HX-Request") == "true":
         return HttpResponse("Not here.", status=404, content_type="text/plain; charset=utf-8")
-    return render(request, "404.html", status=404)
+    shopper = request.path.startswith("/shop/")
+    return render(request, "404.html", {"shopper": shopper}, status=404)
 
 
 def broken(request: HttpRequest) -> HttpResponse:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from axes.utils import reset as forget_failures
+from django import forms
 from django.contrib import messages
 from django.contrib.auth import views
 from django.contrib.auth.forms import PasswordChangeForm, PasswordResetForm, SetPasswordForm
@@ -21,6 +22,12 @@ BODY, SUBJECT = "teams/password_reset_email.txt", "teams/password_reset_subject.
 
 class LinkForm(PasswordResetForm):
     """Mails the link to choose a password, also to somebody who never had one: so people are invited."""
+
+    email = forms.EmailField(
+        label="E-mail",
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
 
     def get_users(self, email: str) -> list[User]:
         """Return the admitted person of the address, in any letter case."""

@@ -49,11 +49,20 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
         "service": row["service__name"],
         "effect": EFFECTS[Severity(row["severity"])],
         "began": began,
-        "lasted": _duration((ended - began).total_seconds()) if ended else "",
+        "lasted": lasting((ended - began).total_seconds()) if ended else "",
     }
 
 
-def _duration(seconds: float) -> str:
+def lasting(seconds: float) -> str:
+    """Return a length of time in words: "1 second", "12 minutes", "1.5 hours", "12 hours"."""
     if seconds < 90:
-        return f"{max(1, round(seconds))} seconds"
-    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+        return _counted(max(1, round(seconds)), "second")
+    return (
+        _counted(round(seconds / 60), "minute")
+        if seconds < 5400
+        else _counted(round(seconds / 3600, 1), "hour")
+    )
+
+
+def _counted(number: float, word: str) -> str:
+    return f"{number:g} {word}" if number == 1 else f"{number:g} {word}s"

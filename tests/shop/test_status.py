@@ -53,6 +53,26 @@ def test_a_day_with_an_outage_counts_its_exact_seconds() -> None:
     assert uptime.share(days) == pytest.approx(100 * (1 - 864 / (30 * 86400)))
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.2, "1 second"),
+        (89, "89 seconds"),
+        (90, "2 minutes"),
+        (600, "10 minutes"),
+        (5400, "1.5 hours"),
+        (43200, "12 hours"),
+    ],
+)
+def test_a_length_of_time_is_said_in_words_that_fit(seconds: float, words: str) -> None:
+    assert public.lasting(seconds) == words
+
+
+def test_who_gets_lost_in_the_shop_is_led_back_to_it(client: Client) -> None:
+    assert 'href="/shop/">To the shop' in client.get("/shop/nowhere/").content.decode()
+    assert "To the shop" not in client.get("/nowhere/").content.decode()
+
+
 def test_an_outage_over_midnight_is_split_between_its_days() -> None:
     service = watched()
     midnight = NOW.replace(hour=0)
@@ -123,7 +143,7 @@ def test_incidents_are_shown_without_title_cause_or_person() -> None:
     )
     page = Client().get("/incidents/fragments/public/")
     shown = text_of(page)
-    assert "Shop did not work Over after 12.0 hours" in shown
+    assert "Shop did not work Over after 12 hours" in shown
     assert "Shop was slow or failed in places We are working on it" in shown
     for secret in ("KeyError", "pricing", "password", "Config"):
         assert secret not in page.content.decode()
