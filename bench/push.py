@@ -2,6 +2,7 @@
 
 Run `./agentops bench push [--dashboards 500]`. Half of the dashboards show the list, half an incident; people of four roles; one
 takes nothing at all. The committing process, the dashboards, the web server and the browser are processes of their own.
+Beside it, afterwards, the least that a push can cost on this machine: a plain broadcast (`bench/_plain.py`) of texts as long.
 """
 
 from __future__ import annotations
@@ -10,22 +11,30 @@ import argparse
 import multiprocessing
 import os
 import shutil
+import socket
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bench._dashboards import run
 from bench._report import Goal, at_most, percentile, report
 from bench._site import cookie_of, person, site
+from bench._stack import ROOT, free_port, wait_for
 
 if TYPE_CHECKING:
     from incidents.models import Incident
     from tests.browser.stack import Web
 
 RUNS, EVENTS, GAP, SETTLE = 5, 20, 0.3, 3.0
+PLAIN, PLAIN_LENGTH = (
+    "bench:plain",
+    6_000,
+)  # about what a change of an incident's head, bar and timeline is
 PER_PERSON = 20
 ROLES = ("team_lead", "senior_dev", "junior_dev", "viewer")
 CHROMIUM = os.environ.get("CHROMIUM", "") or "/usr/bin/chromium"
@@ -49,13 +58,15 @@ def main() -> int:
 
         incident = rows.asked(rows.shop())
         lines = _lines(count, incident.pk)
-        with _dashboards(web, lines) as pipe, _browser(web, incident, lines[-1][0]) as page:
+        with _dashboards(web.port, lines) as pipe, _browser(web, incident, lines[-1][0]) as page:
             time.sleep(SETTLE)  # pages that were just opened are brought up to date first
             sent = {number: _commit(incident, number) for number in range(RUNS * EVENTS)}
             time.sleep(SETTLE)  # what is still on its way
             drawn: dict[str, float] = page.evaluate("window.ticks") if page else {}
             pipe.send("stop")
             times, still_open = pipe.recv()
+        web.kill()
+        plain = _plain(lines)
     runs = [_run(sent, times, drawn, number) for number in range(RUNS)]
     # A list shows a state: of two changes pushed together only the newer is seen. Lost is who never saw the last one.
     lost = count - 1 - len(times.get(max(sent), []))
@@ -65,7 +76,49 @@ def main() -> int:
         f"{seen:.0%} of the changes were seen singly, the others together with a newer one or not at all; "
         f"{still_open} of {count - 1} dashboards were still open at the end."
     )
-    return report("push", "commit to pixel", _goals(runs, lost, count), details)
+    goals = _goals(runs, lost, count)
+    goals.append(Goal(what="a plain broadcast beside it, p50", measured=f"{plain:.3g} ms"))
+    return report("push", "commit to pixel", goals, details)
+
+
+def _plain(lines: list[tuple[str, str]]) -> float:
+    """Return the median milliseconds from a publish to a dashboard when nothing is read and nothing rendered."""
+    import redis
+
+    port = free_port()
+    command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port)]
+    server = subprocess.Popen(  # noqa: S603 - our own interpreter and server
+        [*command, "bench._plain:application"],
+        cwd=ROOT,
+        env={**os.environ, "BENCH_CHANNEL": PLAIN},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    sent: dict[int, float] = {}
+    try:
+        wait_for(partial(_listens, port), limit=30)
+        with (
+            _dashboards(port, lines) as pipe,
+            redis.Redis.from_url(os.environ["REDIS_URL"]) as line,
+        ):
+            time.sleep(1.0)  # as above
+            for number in range(EVENTS):
+                time.sleep(GAP)
+                sent[number] = time.monotonic()
+                line.publish(PLAIN, f"<p>tick-{number:06d}</p>{'x' * PLAIN_LENGTH}")
+            time.sleep(1.0)
+            pipe.send("stop")
+            times, _ = pipe.recv()
+    finally:
+        server.terminate()
+        server.wait(20)
+    return percentile([(at - sent[n]) * 1000 for n, came in times.items() for at in came], 0.5)
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
 
 
 def _lines(count: int, incident: int) -> list[tuple[str, str]]:
@@ -77,10 +130,10 @@ def _lines(count: int, incident: int) -> list[tuple[str, str]]:
 
 
 @contextmanager
-def _dashboards(web: Web, lines: list[tuple[str, str]]) -> Iterator[Any]:
+def _dashboards(port: int, lines: list[tuple[str, str]]) -> Iterator[Any]:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=run, args=(theirs, web.port, lines, 1), daemon=True)
+    process = context.Process(target=run, args=(theirs, port, lines, 1), daemon=True)
     process.start()
     assert ours.poll(120), "the dashboards could not be opened"
     assert ours.recv() == len(lines)
