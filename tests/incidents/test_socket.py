@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 from websockets.exceptions import InvalidStatus
@@ -187,8 +188,9 @@ def test_a_change_and_its_entry_come_in_one_message(
     incident = rows.asked(service)
     with Socket(web, shweta, page_of(incident)) as socket:
         socket.settle()
-        incident.touch(waits_for="Somebody is asked.")
-        entry = note(incident, "joined", "Seen again")
+        with transaction.atomic():  # as every step does
+            incident.touch(waits_for="Somebody is asked.")
+            entry = note(incident, "joined", "Seen again")
         socket.until(lambda text: f'id="entry-{entry.pk}"' in text)
         came = [text for text in socket.got if f'id="entry-{entry.pk}"' in text]
         assert 'id="incident-head"' in came[0]

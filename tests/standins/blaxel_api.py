@@ -10,6 +10,7 @@ import json
 import re
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,6 +59,7 @@ class BlaxelStandIn(StandIn):
     routable_only: bool = False
     path: str = ""
     _top: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="blaxel-")))
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __exit__(self, *details: object) -> None:
         for sandbox in self.sandboxes.values():
@@ -116,6 +118,10 @@ class BlaxelStandIn(StandIn):
         return as_json({"code": status, "error": why, "message": why}, status=status)
 
     def _control(self, request: Received, path: str, query: dict[str, list[str]]) -> Send:
+        with self._lock:  # two copies of a trial may ask for the same sandbox at the same moment
+            return self._controlled(request, path, query)
+
+    def _controlled(self, request: Received, path: str, query: dict[str, list[str]]) -> Send:
         if request.method == "POST" and path == "/sandboxes":
             return self._create(request, exists=query.get("createIfNotExist") == ["true"])
         name = path.removeprefix("/sandboxes/")
