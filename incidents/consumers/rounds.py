@@ -149,6 +149,9 @@ class Round:
         except Incident.DoesNotExist:
             return None
         news = {client: _news(client, quick) for client in watching}
+        for client, appended in news.items() if not hit else ():
+            # What happened since `_find_late` looked is in this rendering, and its event will find it remembered.
+            client.behind |= bool(appended)
         self._offer_regions(("incident", pk), quick, news, hit=hit)
         return heavy
 
@@ -161,6 +164,8 @@ class Round:
         whole = [client for client in lists if not client.page.query]
         if whole:
             rendered = await in_thread(lambda: fragments.incident_list(_whos(whole)))
+            for client in whole if not hit else ():
+                client.behind |= rendered.seen > client.seen
             self._offer_regions(LIST, rendered, {client: [] for client in whole}, hit=hit)
             for client in whole:
                 client.seen = rendered.seen
