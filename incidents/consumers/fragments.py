@@ -151,7 +151,8 @@ def _append(quick: Rendered, zones: set[str], row: Incident, seen: int, comment:
 def incident_list(whos: set[Who]) -> Rendered:
     """Return the sections of the list for every viewer; the rows are read once."""
     rows = listing.read()
-    rendered = Rendered(seen=rows.seen, named=rows.named)
+    # Read after the rows: whoever has seen less than this may lack something that the rows show already.
+    rendered = Rendered(seen=listing.newest(), named=rows.named)
     viewers = _viewers(whos, rows.named)
     rights = listing.rights({person.role for person in viewers.values()})
     made = Made()
