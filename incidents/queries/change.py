@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from incidents.models import Deployment, Fix, Incident
+from incidents.models import Decision, Deployment, Fix, Incident
 from incidents.queries import diffs, proof
 from incidents.queries.links import line_url
 from incidents.queries.page import Loaded
@@ -12,6 +12,12 @@ from incidents.queries.words import action_words, between
 from monitoring.models import Service
 
 ROWS_SHOWN = 300
+DID = {
+    Decision.Kind.APPROVE: "approved the fix",
+    Decision.Kind.OVERRIDE: "let it go live without proof",
+    Decision.Kind.REJECT: "rejected the fix",
+    Decision.Kind.REQUEST_CHANGES: "requested changes",
+}
 
 
 def change(loaded: Loaded, *, side_by_side: bool = False, whole: bool = False) -> dict[str, Any]:
@@ -87,7 +93,11 @@ def past(loaded: Loaded) -> dict[str, Any]:
     """Return what was deployed and who decided."""
     return {
         "deployments": [_deployment(row) for row in reversed(loaded.deployments)],
-        "people": [row for row in reversed(loaded.decisions) if row.actor_id],
+        "people": [
+            {"row": row, "did": DID.get(Decision.Kind(row.kind), row.kind)}
+            for row in reversed(loaded.decisions)
+            if row.actor_id
+        ],
     }
 
 

@@ -6,6 +6,7 @@
   const words = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
   let full; // made when first wanted: a long form of a date costs a phone more than all else here
   const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+  const dayOfYear = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
   const STEPS = [[60, "second", 1], [3600, "minute", 60], [86400, "hour", 3600], [7 * 86400, "day", 86400]];
 
   function relative(then, now) {
@@ -13,7 +14,8 @@
     const size = Math.abs(seconds);
     if (size < 10) return "now";
     const step = STEPS.find(([limit]) => size < limit);
-    return step ? words.format(Math.trunc(seconds / step[2]), step[1]) : day.format(then);
+    if (step) return words.format(Math.trunc(seconds / step[2]), step[1]);
+    return (new Date(then).getFullYear() === new Date(now).getFullYear() ? day : dayOfYear).format(then);
   }
 
   function duration(then, now) {

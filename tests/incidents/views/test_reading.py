@@ -1,0 +1,79 @@
+"""What a person who was just woken reads on the incident page: when, who, and what is asked, without a riddle."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.utils import timezone
+
+from incidents.models import Incident, TimelineEntry
+from monitoring.models import Service
+from teams.models import User
+from tests.incidents import rows
+from tests.incidents.views.test_pages import text_of
+
+HOME = ZoneInfo("Asia/Kolkata")
+
+
+@pytest.fixture
+def service(db: None) -> Service:
+    return rows.shop()
+
+
+@pytest.fixture
+def reader(shweta: User) -> User:
+    shweta.time_zone = HOME.key
+    shweta.save()
+    return shweta
+
+
+def entry_of(reader: User, incident: Incident, at: datetime) -> str:
+    """Return how the page shows the moment of an entry."""
+    TimelineEntry.objects.filter(incident=incident).update(at=at)
+    text = text_of(reader, f"/incidents/{incident.pk}/")
+    found = re.search(r'<time class="timeline__time.*?</time>', text, re.DOTALL)
+    assert found
+    return found.group()
+
+
+def test_an_entry_of_today_shows_its_time_and_one_of_another_day_the_date_too(
+    service: Service, reader: User
+) -> None:
+    incident, now = rows.incident(service), timezone.now().astimezone(HOME)
+    assert "timeline__date" not in entry_of(reader, incident, now)
+    for before in (timedelta(days=1), timedelta(days=400)):
+        at = now - before
+        date = f"{at.day} {at:%b}" + ("" if at.year == now.year else f" {at.year}")
+        shown = entry_of(reader, incident, at)
+        assert f'<span class="timeline__date">{date}</span> {at:%H:%M:%S}</time>' in shown
+
+
+def test_the_day_of_an_entry_is_that_of_the_person_who_reads(
+    service: Service, reader: User
+) -> None:
+    midnight = timezone.now().astimezone(HOME).replace(hour=0, minute=0, second=0)
+    incident = rows.incident(service)
+    assert "timeline__date" not in entry_of(reader, incident, midnight)
+    assert "timeline__date" in entry_of(reader, incident, midnight - timedelta(seconds=1))
+
+
+def test_the_title_of_an_entrys_time_can_be_read(service: Service, reader: User) -> None:
+    at = timezone.now().astimezone(HOME)
+    shown = entry_of(reader, rows.incident(service), at)
+    assert f'title="{at.day} {at:%b %Y, %H:%M:%S} IST"' in shown
+
+
+def test_an_ended_incident_says_on_which_day_it_was(service: Service, reader: User) -> None:
+    at = datetime(2024, 3, 5, 22, 30, tzinfo=HOME)
+    incident = rows.resolved(service, reader, at=at + timedelta(minutes=4))
+    Incident.objects.filter(pk=incident.pk).update(failed_since=at, detected_at=at)
+    text = text_of(reader, f"/incidents/{incident.pk}/")
+    assert "5 Mar 2024, 22:30, lasted 4 min 00 s" in text
+
+
+def test_a_persons_decision_is_told_as_what_they_did(service: Service, reader: User) -> None:
+    incident = rows.resolved(service, reader)
+    assert "</strong> approved the fix <time" in text_of(reader, f"/incidents/{incident.pk}/")
