@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from incidents.models import Incident
 from incidents.timeline import note
-from monitoring.models import Service
+from monitoring.models import Service, ServiceHealth
 from teams.models import User
 from tests.browser.conftest import OpenPage
 from tests.browser.stack import Web
@@ -65,6 +65,22 @@ def test_list_and_incident_are_accessible_and_quiet(
             "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         )
         assert overflow <= 0, f"{path} scrolls sideways by {overflow}"
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_a_phone_shows_in_the_header_which_service_is_down(
+    open_page: OpenPage, service: Service, shweta: User, width: int
+) -> None:
+    ServiceHealth.objects.filter(service=service).update(state="down")
+    second = rows.shop(slug="second", name="Second", port=3101)
+    page = open_page(shweta, "/", width=width).page
+    ill, well = page.locator("#header-health a").all()
+    expect(ill).to_be_in_viewport(ratio=1)
+    seen = "e => e.getBoundingClientRect().width > 20"
+    assert ill.locator(".health span").evaluate(seen)
+    assert not well.locator(".health span").evaluate(seen)
+    expect(well).to_have_accessible_name(f"Healthy {second.name}")
+    assert page.evaluate(SIDEWAYS) <= 0
 
 
 def test_a_change_reaches_list_and_page_without_reload(

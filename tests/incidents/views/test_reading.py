@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from incidents.models import Incident, TimelineEntry
-from monitoring.models import Service
+from monitoring.models import Service, ServiceHealth
 from teams.models import User
 from tests.incidents import rows
 from tests.incidents.views.test_pages import text_of
@@ -77,3 +77,13 @@ def test_an_ended_incident_says_on_which_day_it_was(service: Service, reader: Us
 def test_a_persons_decision_is_told_as_what_they_did(service: Service, reader: User) -> None:
     incident = rows.resolved(service, reader)
     assert "</strong> approved the fix <time" in text_of(reader, f"/incidents/{incident.pk}/")
+
+
+def test_the_header_says_in_a_word_which_service_is_ill(service: Service, reader: User) -> None:
+    for address in ("/", "/incidents/fragments/header/health/"):
+        for state, words in {"down": "Down", "degraded": "Degraded", "healthy": ""}.items():
+            ServiceHealth.objects.filter(service=service).update(state=state)
+            header = (
+                text_of(reader, address).partition('id="header-health"')[2].partition("</ul>")[0]
+            )
+            assert re.findall(r"<span>(\w+)</span>", header) == ([words] if words else [])
