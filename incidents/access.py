@@ -51,14 +51,37 @@ def decision(person: User, loaded: Loaded, rights: access.Rulings) -> dict[str, 
     deeds = {"approve": _approve(person, loaded, rights)}
     for name, verb, shown in _others(person, loaded):
         deeds[name] = Deed(shown=shown and verb in verbs, allowed=verb in verbs)
+    may_comment = Verb.COMMENT in verbs
+    at_hand = _at_hand(person, loaded, deeds, may_ask=may_comment)
+    elsewhere = {"approve", "reject", *at_hand}
     return {
         "fix_digest": fix.digest if fix else "",
         "deeds": deeds,
-        "more": any(deeds[name].shown for name in deeds if name not in {"approve", "reject"}),
-        "may_comment": Verb.COMMENT in verbs,
+        "at_hand": at_hand,
+        "more": any(deeds[name].shown for name in deeds if name not in elsewhere),
+        "may_comment": may_comment,
         "may_choose": Verb.CHOOSE_CANDIDATE in verbs and incident.status in WAITING,
         "people": rights.colleagues if deeds["assign"].shown else [],
     }
+
+
+def _at_hand(
+    person: User, loaded: Loaded, deeds: dict[str, Deed], *, may_ask: bool
+) -> set[str]:
+    """Return which deeds are a button in the bar, beside approve and reject; the rest is in its menu.
+
+    Where nothing can be approved, it is what this person would do next.
+    """
+    waits, holder = loaded.incident.status in WAITING, loaded.incident.taken_over_by_id
+    approve = deeds["approve"]
+    refused = approve.shown and not approve.allowed and not holder
+    fits = {
+        "acknowledge": not approve.allowed and not holder,
+        "take_over": waits and not approve.shown,
+        "hand_back": waits and holder == person.pk,
+    }
+    asks = {"ask"} if refused and may_ask and not deeds["override"].shown else set()
+    return asks | {name for name, fit in fits.items() if fit and deeds[name].shown}
 
 
 def _others(person: User, loaded: Loaded) -> list[tuple[str, Verb, bool]]:

@@ -87,3 +87,50 @@ def test_the_header_says_in_a_word_which_service_is_ill(service: Service, reader
                 text_of(reader, address).partition('id="header-health"')[2].partition("</ul>")[0]
             )
             assert re.findall(r"<span>(\w+)</span>", header) == ([words] if words else [])
+
+
+BUTTON = re.compile(r'<button class="(button[^"]*|menu__item)" type="submit">([^<]+)</button>')
+
+
+def buttons(person: User, incident: Incident) -> tuple[list[str], list[str]]:
+    """Return the deeds that are buttons in the bar, and those in its menu."""
+    text = text_of(person, f"/incidents/{incident.pk}/part/decision/").partition("<dialog")[0]
+    found = BUTTON.findall(text)
+    bar = [words for kind, words in found if kind != "menu__item"]
+    return bar, [words for kind, words in found if kind == "menu__item"]
+
+
+def test_where_there_is_nothing_to_approve_taking_it_over_is_the_button(
+    service: Service, shweta: User
+) -> None:
+    incident = rows.incident(service, status="ESCALATED", step="", waits_for="Somebody has to look.")
+    bar, menu = buttons(shweta, incident)
+    assert bar == ["I have seen it", "I take it over"]
+    assert not set(bar) & set(menu)
+
+
+def test_no_deed_is_both_a_button_and_in_the_menu(
+    service: Service, shweta: User, bhumika: User, viewer: User
+) -> None:
+    own = rows.asked(service)
+    own.fixes.update(proposer=shweta)
+    asked = rows.asked(service)
+    held = rows.asked(service, taken_over_by=shweta)
+    seen = {
+        (person.role, incident.pk): buttons(person, incident)
+        for person in (shweta, bhumika, viewer)
+        for incident in (own, asked, held)
+    }
+    assert all(not set(bar) & set(menu) for bar, menu in seen.values())
+    assert seen[shweta.role, own.pk][0] == ["I have seen it", "Ask a colleague"]
+    assert seen[shweta.role, asked.pk][0] == []
+    assert seen[shweta.role, held.pk][0] == ["Hand back"]
+    assert seen[bhumika.role, asked.pk][0] == ["I have seen it", "Ask Shweta"]
+    assert seen[viewer.role, asked.pk] == ([], [])
+
+
+def test_whoever_looks_at_what_another_has_in_hand_is_not_sent_to_ask(
+    service: Service, shweta: User, yash: User
+) -> None:
+    held = rows.asked(service, taken_over_by=yash)
+    assert buttons(shweta, held)[0] == []
