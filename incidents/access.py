@@ -65,9 +65,7 @@ def decision(person: User, loaded: Loaded, rights: access.Rulings) -> dict[str, 
     }
 
 
-def _at_hand(
-    person: User, loaded: Loaded, deeds: dict[str, Deed], *, may_ask: bool
-) -> set[str]:
+def _at_hand(person: User, loaded: Loaded, deeds: dict[str, Deed], *, may_ask: bool) -> set[str]:
     """Return which deeds are a button in the bar, beside approve and reject; the rest is in its menu.
 
     Where nothing can be approved, it is what this person would do next.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -42,11 +43,16 @@ def steps(loaded: Loaded) -> list[dict[str, Any]]:
     for key, label in LABELS.items():
         state, at = outcomes[key]
         shown.append(
-            {"key": key, "label": label, "state": state, "at": at, "took": between(begun, at)}
+            {"key": key, "label": label, "state": state, "at": at, "took": _took(begun, at)}
         )
         begun = at or begun
     _mark_present(loaded, shown, begun)
     return shown
+
+
+def _took(begun: datetime, at: datetime | None) -> str:
+    """Return how long it took; in the narrow column of a phone a number keeps its unit."""
+    return re.sub(r"(\d) (?=[a-z])", "\\1\N{NO-BREAK SPACE}", between(begun, at))
 
 
 def _outcomes(loaded: Loaded) -> dict[str, Outcome]:

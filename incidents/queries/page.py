@@ -25,6 +25,7 @@ from incidents.queries.links import line_url
 from incidents.queries.words import action_words, between
 from incidents.states import ENDED, WORKING, Status, Step
 
+PATH_SHOWN = 40
 RELATED = ("service", "assignee", "taken_over_by", "acknowledged_by", "caused_by")
 DOES_NOW = {
     Step.COLLECT: "The agent is collecting evidence",
@@ -156,14 +157,29 @@ def _hit(loaded: Loaded) -> str:
     return f"{measured.get('failed_probes', 0)} of {measured['probes']} checks failed"
 
 
-def _offer(loaded: Loaded) -> dict[str, str] | None:
+def _offer(loaded: Loaded) -> dict[str, Any] | None:
     """Return what the agent wants to do and why that may be trusted, while a person is asked about it."""
     fix = loaded.fix
     if fix is None or _asked_tone(loaded) != "ask":
         return None
-    deeds = [action_words(action) for action in fix.actions]
-    more = f" and {len(deeds) - 2} more" if len(deeds) > 2 else ""
-    return {"what": f"{'; '.join(deeds[:2])}{more}.", "why": f"{', '.join(_trusted(loaded))}."}
+    deeds = [action_words({**action, "path": _end_of(action)}) for action in fix.actions[:2]]
+    more = f" and {len(fix.actions) - 2} more" if len(fix.actions) > 2 else ""
+    return {
+        "what": f"{'; '.join(deeds)}{more}.",
+        "why": f"{', '.join(_trusted(loaded))}.",
+        "doubt": _doubtful(loaded),
+    }
+
+
+def _end_of(action: Mapping[str, Any]) -> str:
+    """Return the end of a path, which tells files apart; the whole one stands with the fix."""
+    path = str(action.get("path", ""))
+    return path if len(path) <= PATH_SHOWN else f"…{path[-PATH_SHOWN:]}"
+
+
+def _doubtful(loaded: Loaded) -> bool:
+    passed = loaded.trial is not None and loaded.trial.passed is True
+    return not passed or any(row.passed is False for row in loaded.reviews)
 
 
 def _trusted(loaded: Loaded) -> list[str]:

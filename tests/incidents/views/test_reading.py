@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.utils import timezone
 
-from incidents.models import Incident, TimelineEntry
+from incidents.models import Incident, TimelineEntry, Trial
 from monitoring.models import Service, ServiceHealth
 from teams.models import User
 from tests.incidents import rows
@@ -103,7 +103,9 @@ def buttons(person: User, incident: Incident) -> tuple[list[str], list[str]]:
 def test_where_there_is_nothing_to_approve_taking_it_over_is_the_button(
     service: Service, shweta: User
 ) -> None:
-    incident = rows.incident(service, status="ESCALATED", step="", waits_for="Somebody has to look.")
+    incident = rows.incident(
+        service, status="ESCALATED", step="", waits_for="Somebody has to look."
+    )
     bar, menu = buttons(shweta, incident)
     assert bar == ["I have seen it", "I take it over"]
     assert not set(bar) & set(menu)
@@ -134,3 +136,22 @@ def test_whoever_looks_at_what_another_has_in_hand_is_not_sent_to_ask(
 ) -> None:
     held = rows.asked(service, taken_over_by=yash)
     assert buttons(shweta, held)[0] == []
+
+
+def test_a_fix_without_proof_is_marked_where_it_is_offered(service: Service, shweta: User) -> None:
+    incident = rows.asked(service)
+    path = f"/incidents/{incident.pk}/part/head/"
+    assert "doubt" not in text_of(shweta, path)
+    Trial.objects.filter(fix__incident=incident).update(passed=False)
+    offer = text_of(shweta, path).partition("doubt")[2].partition("</p>")[0]
+    assert "Proof failed" in offer
+
+
+def test_of_a_long_path_the_head_shows_the_end(service: Service, shweta: User) -> None:
+    incident = rows.asked(service)
+    path = f"{'deep/' * 30}prices.py"
+    incident.fixes.update(actions=[{"kind": "edit", "path": path}])
+    head = text_of(shweta, f"/incidents/{incident.pk}/part/head/")
+    assert "/deep/prices.py." in head
+    assert path not in head
+    assert f"Edit {path}" in text_of(shweta, f"/incidents/{incident.pk}/part/body/")
