@@ -47,7 +47,7 @@ def decision(person: User, loaded: Loaded, rights: access.Rulings) -> dict[str, 
     """Return the decision bar for a person; one query for all, when somebody is to be named."""
     incident = loaded.incident
     verbs = rights.allowed_verbs(person, severity=incident.severity)
-    fix = loaded.fix if incident.status in WAITING else None
+    fix = loaded.offered if incident.status in WAITING else None
     deeds = {"approve": _approve(person, loaded, rights)}
     for name, verb, shown in _others(person, loaded):
         deeds[name] = Deed(shown=shown and verb in verbs, allowed=verb in verbs)
@@ -92,7 +92,7 @@ def _others(person: User, loaded: Loaded) -> list[tuple[str, Verb, bool]]:
         ("reject", Verb.REJECT, waits),
         ("request_changes", Verb.REQUEST_CHANGES, waits),
         ("propose", Verb.PROPOSE, waits and loaded.diagnosis is not None),
-        ("override", Verb.OVERRIDE, waits and bool(loaded.fix) and bool(_lacks_proof(loaded))),
+        ("override", Verb.OVERRIDE, waits and bool(loaded.offered) and bool(_lacks_proof(loaded))),
         ("acknowledge", Verb.ACKNOWLEDGE, early and not incident.acknowledged_at),
         ("take_over", Verb.TAKE_OVER, early and not taken),
         ("hand_back", Verb.TAKE_OVER, early and bool(taken)),
@@ -103,7 +103,7 @@ def _others(person: User, loaded: Loaded) -> list[tuple[str, Verb, bool]]:
 
 
 def _approve(person: User, loaded: Loaded, rights: access.Rulings) -> Deed:
-    incident, fix = loaded.incident, loaded.fix
+    incident, fix = loaded.incident, loaded.offered
     if incident.status not in WAITING or fix is None:
         return Deed()
     ruling = rights.may(person, Verb.APPROVE, severity=incident.severity)

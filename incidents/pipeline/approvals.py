@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from incidents import queue
-from incidents.models import Decision, Fix, Incident
+from incidents.models import Decision, Deployment, Fix, Incident
 from incidents.pipeline.debts import frozen
 from incidents.pipeline.gates import (
     Conflict,
@@ -146,6 +146,8 @@ def _open_question(incident: Incident, fix: Fix) -> Decision:
     ).last()
     if asked is None:
         raise Conflict("Nobody was asked about this fix.")
+    if Deployment.objects.filter(fix=fix).exists():
+        raise Conflict("This fix went live already; request changes, or take the incident over.")
     if asked.expires_at and asked.expires_at < timezone.now():
         raise Conflict("The question has expired; request changes to have it looked at again.")
     if asked.policy_digest != policy_of(incident.service).digest:

@@ -214,7 +214,8 @@ def choose(*, incident_id: int, person: User, fix_digest: str) -> Fix:
     """Put another candidate up for decision; it is tried first when it was not yet."""
     with transaction.atomic():
         incident = _entered(incident_id, person, Verb.CHOOSE_CANDIDATE)
-        fix = incident.fixes.filter(attempt=incident.attempt, digest=fix_digest).first()
+        never_live = incident.fixes.filter(attempt=incident.attempt, deployment=None)
+        fix = never_live.filter(digest=fix_digest).first()
         if fix is None or (not fix.writes and fix.state == Fix.State.REFUSED):
             raise Conflict("There is no such candidate in this attempt.")
         if incident.status not in WAITING:

@@ -65,6 +65,7 @@ def _files(
 
 
 def _candidates(loaded: Loaded, chosen: Fix | None) -> list[dict[str, Any]]:
+    lived = {row.fix_id for row in loaded.deployments}
     words = {"refused": "warn", "lost": "", "candidate": "info", "chosen": "ok"}
     return [
         {
@@ -73,7 +74,8 @@ def _candidates(loaded: Loaded, chosen: Fix | None) -> list[dict[str, Any]]:
             "actions": "; ".join(action_words(action) for action in fix.actions),
             "trial": proof.receipt(getattr(fix, "trial", None)),
             "diff": fix.diff,
-            "can_choose": bool(fix.writes) or fix.state != Fix.State.REFUSED,
+            "can_choose": fix.pk not in lived
+            and (bool(fix.writes) or fix.state != Fix.State.REFUSED),
         }
         for fix in loaded.fixes
         if fix is not chosen

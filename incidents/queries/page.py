@@ -74,6 +74,12 @@ class Loaded:
         return next(iter([*chosen, *standing, *usable, *decided]), None)
 
     @property
+    def offered(self) -> Fix | None:
+        """Return that fix while a person may still let it go live: not one that did already and was undone."""
+        lived = {row.fix_id for row in self.deployments}
+        return self.fix if self.fix and self.fix.pk not in lived else None
+
+    @property
     def trial(self) -> Trial | None:
         """Return the receipt of that fix."""
         return getattr(self.fix, "trial", None)
@@ -159,7 +165,7 @@ def _hit(loaded: Loaded) -> str:
 
 def _offer(loaded: Loaded) -> dict[str, Any] | None:
     """Return what the agent wants to do and why that may be trusted, while a person is asked about it."""
-    fix = loaded.fix
+    fix = loaded.offered
     if fix is None or _asked_tone(loaded) != "ask":
         return None
     deeds = [action_words({**action, "path": _end_of(action)}) for action in fix.actions[:2]]

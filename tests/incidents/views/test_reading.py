@@ -10,6 +10,8 @@ import pytest
 from django.utils import timezone
 
 from incidents.models import Incident, TimelineEntry, Trial
+from incidents.pipeline import approvals, people
+from incidents.pipeline.gates import Conflict
 from monitoring.models import Service, ServiceHealth
 from teams.models import User
 from tests.incidents import rows
@@ -155,3 +157,32 @@ def test_of_a_long_path_the_head_shows_the_end(service: Service, shweta: User) -
     assert "/deep/prices.py." in head
     assert path not in head
     assert f"Edit {path}" in text_of(shweta, f"/incidents/{incident.pk}/part/body/")
+
+
+def test_a_fix_that_was_undone_is_offered_to_nobody_again(service: Service, shweta: User) -> None:
+    incident = rows.resolved(service, shweta)
+    incident.deployments.update(state="undone", undone_at=timezone.now())
+    Incident.objects.filter(pk=incident.pk).update(
+        status="ESCALATED",
+        ended_at=None,
+        waits_for="The last fix was undone. A person has to look.",
+    )
+    bar = text_of(shweta, f"/incidents/{incident.pk}/part/decision/")
+    assert "Deploy this fix?" not in bar
+    assert 'data-open-dialog="reject-dialog"' not in bar
+    assert "I take it over" in buttons(shweta, incident)[0]
+    assert "The agent wants to" not in text_of(shweta, f"/incidents/{incident.pk}/part/head/")
+    ServiceHealth.objects.filter(service=service).update(state="down")
+    fix = incident.fixes.get()
+    with pytest.raises(Conflict, match="no such candidate"):
+        people.choose(incident_id=incident.pk, person=shweta, fix_digest=fix.digest)
+    for override in (False, True):
+        with pytest.raises(Conflict, match="went live already"):
+            approvals.authorise(
+                incident_id=incident.pk,
+                fix_digest=fix.digest,
+                person=shweta,
+                reason="again",
+                override=override,
+            )
+    assert Incident.objects.get(pk=incident.pk).status == "ESCALATED"
