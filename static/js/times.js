@@ -5,6 +5,7 @@
   const EVERY_MS = 1000;
   const words = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
   let full; // made when first wanted: a long form of a date costs a phone more than all else here
+  const moment = () => new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "long" });
   const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
   const dayOfYear = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
   const STEPS = [[60, "second", 1], [3600, "minute", 60], [86400, "hour", 3600], [7 * 86400, "day", 86400]];
@@ -43,8 +44,13 @@
     const el = event.target.closest?.("time[data-relative], time[data-since]");
     const then = el && !el.title ? Date.parse(el.dateTime) : NaN;
     if (Number.isNaN(then)) return;
-    full ??= new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "long" });
-    el.title = full.format(then);
+    el.title = (full ??= moment()).format(then);
   });
+  // "3 min ago" says nothing on paper.
+  window.addEventListener("beforeprint", () => document.querySelectorAll("time[data-relative]").forEach((el) => {
+    const then = Date.parse(el.dateTime);
+    if (!Number.isNaN(then)) el.textContent = (full ??= moment()).format(then);
+  }));
+  window.addEventListener("afterprint", () => update(document));
   setInterval(() => document.hidden || update(document), EVERY_MS);
 })();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,24 @@ def test_a_phone_shows_in_the_header_which_service_is_down(
     assert not well.locator(".health span").evaluate(seen)
     expect(well).to_have_accessible_name(f"Healthy {second.name}")
     assert page.evaluate(SIDEWAYS) <= 0
+
+
+def test_on_paper_there_are_moments_and_no_buttons(
+    open_page: OpenPage, service: Service, shweta: User
+) -> None:
+    asked = rows.asked(service)
+    page = open_page(shweta, f"/incidents/{asked.pk}/").page
+    moment = page.locator("#main time[data-relative]").first
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    expect(moment).to_have_text(re.compile(r"^\d{1,2} \w+ \d{4}, \d\d:\d\d:\d\d"))
+    page.emulate_media(media="print")
+    assert (
+        page.locator("#main :is(.button, textarea, .decision-bar)").filter(visible=True).count()
+        == 0
+    )
+    expect(page.locator("#code-traceback")).to_be_visible()  # closed sections are printed too
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    expect(moment).not_to_have_text(re.compile(r"\d{4}"))
 
 
 def test_a_change_reaches_list_and_page_without_reload(
