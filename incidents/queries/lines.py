@@ -55,8 +55,8 @@ def lines(found: QuerySet[Incident]) -> list[Line]:
 def line_html(line: Line, *, asks: bool = False) -> SafeString:
     """Return the line; `asks` adds the button that leads to the decision."""
     url = f"/incidents/{line.pk}/"
-    taken = "Taken over by a person; the agent's hands are off." if line.taken_over_by_id else ""
-    note = (line.waits_for if line.status in WAITING else "") or ("" if line.ended_at else taken)
+    note = "" if line.ended_at else _in_hands(line)
+    note = note or (line.waits_for if line.status in WAITING else "")
     return SafeString(
         f'<li class="row" data-key-row><div class="row__main">'
         f'<a class="row__title" href="{url}">{escape(line.title)}</a>'
@@ -72,6 +72,15 @@ _DECIDE = (
     '<a class="button button--small" href="{}#incident-decision" data-key="a">'
     'Decide<span class="sr-only"> on #{}</span></a>'
 )
+
+
+def _in_hands(line: Line) -> str:
+    """Return who has it instead of the agent, or an empty text. Whoever takes one over is its assignee too."""
+    if not line.taken_over_by_id:
+        return ""
+    named = line.assignee_id == line.taken_over_by_id
+    holder = (line.assignee_name or line.assignee_email) if named else "A person"
+    return f"{holder} has it; the agent's hands are off."
 
 
 def _meta(line: Line) -> str:

@@ -145,8 +145,9 @@ def _more(key: str, count: int) -> str:
 def _section(person: User, mine: Rights, line: Line) -> str:
     if line.status in WORKING and not line.taken_over_by_id:
         return "working"
-    own = person.pk in (line.assignee_id, line.taken_over_by_id)
-    return "needs" if own or mine.covers(line) else "waits"
+    if line.taken_over_by_id:
+        return "needs" if line.taken_over_by_id == person.pk else "waits"
+    return "needs" if line.assignee_id == person.pk or mine.covers(line) else "waits"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from incidents.pipeline.gates import Conflict
 from monitoring.models import Service, ServiceHealth
 from teams.models import User
 from tests.incidents import rows
-from tests.incidents.views.test_pages import text_of
+from tests.incidents.views.test_pages import section, text_of
 
 HOME = ZoneInfo("Asia/Kolkata")
 
@@ -186,3 +186,17 @@ def test_a_fix_that_was_undone_is_offered_to_nobody_again(service: Service, shwe
                 override=override,
             )
     assert Incident.objects.get(pk=incident.pk).status == "ESCALATED"
+
+
+def test_what_one_has_in_hand_is_not_asked_of_another(
+    service: Service, shweta: User, yash: User
+) -> None:
+    incident = rows.asked(service, waits_for="Shweta (team lead) is asked to approve.")
+    people.take_over(incident_id=incident.pk, person=shweta)
+    line = f'href="/incidents/{incident.pk}/"'
+    for person, mine, not_mine in ((shweta, "needs", "waits"), (yash, "waits", "needs")):
+        text = text_of(person, "/")
+        assert line in section(text, mine)
+        assert line not in section(text, not_mine)
+        assert "Shweta has it; the agent&#x27;s hands are off." in text
+        assert "is asked to approve" not in section(text, mine)
