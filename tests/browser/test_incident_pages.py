@@ -74,13 +74,22 @@ def test_a_phone_shows_in_the_header_which_service_is_down(
 ) -> None:
     ServiceHealth.objects.filter(service=service).update(state="down")
     second = rows.shop(slug="second", name="Second", port=3101)
+    third = rows.shop(slug="third", name="Third", port=3102)
+    ServiceHealth.objects.filter(service=second).update(state="degraded")
     page = open_page(shweta, "/", width=width).page
-    ill, well = page.locator("#header-health a").all()
-    expect(ill).to_be_in_viewport(ratio=1)
+    worst, ill, well = page.locator("#header-health a").all()
     seen = "e => e.getBoundingClientRect().width > 20"
-    assert ill.locator(".health span").evaluate(seen)
-    assert not well.locator(".health span").evaluate(seen)
-    expect(well).to_have_accessible_name(f"Healthy {second.name}")
+    assert worst.locator(".health span").evaluate(seen)
+    assert not ill.locator(".health span").evaluate(seen)
+    expect(worst).to_be_in_viewport(ratio=1)
+    expect(worst).to_have_accessible_name(f"Down {service.name}")
+    if width > 320:
+        expect(ill).to_be_in_viewport(ratio=1)
+        expect(ill).to_have_accessible_name(f"Degraded {second.name}")
+    expect(well).to_be_hidden()  # else it is cut in half at the edge
+    ServiceHealth.objects.exclude(service=third).delete()
+    page.reload()
+    expect(page.locator("#header-health a")).to_have_accessible_name(f"Healthy {third.name}")
     assert page.evaluate(SIDEWAYS) <= 0
 
 
