@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from http import HTTPStatus
 
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -36,9 +37,14 @@ def page(request: HttpRequest) -> HttpResponse:
 @require_safe
 @needs(Verb.VIEW)
 def latest(request: HttpRequest) -> HttpResponse:
-    """Return the newest alert that this person wants to hear and has not; a pushed slot asks."""
-    context = {"voice_player": hearing.unheard(_person(request))}
-    return render(request, "site/voice_slot.html", context)
+    """Return the newest alert that this person wants to hear and has not, 204 when the page shows that one already.
+
+    A page that was told of speech asks, and names what it shows by `shown`.
+    """
+    player = hearing.unheard(_person(request))
+    if str(player["pk"] if player else "") == request.GET.get("shown", ""):
+        return HttpResponse(status=HTTPStatus.NO_CONTENT)
+    return render(request, "site/voice_slot.html", {"voice_player": player})
 
 
 @require_POST

@@ -23,9 +23,11 @@ LIST: PageKey = ("list", 0)
 ROWS_AT_ONCE = 10
 TOGETHER = 30_000  # characters
 TURNS_OF_LOOP = 4
-# Each page asks for itself: what is spoken depends on what its person wants to hear.
+# Each page asks for itself, and says what it shows: what is spoken depends on what its person wants to hear, and one who
+# listens or reads is not interrupted by the same alert.
 VOICE_SIGNAL = (
-    '<div id="voice-slot" hx-swap-oob="true" hx-get="/voice/latest/" hx-trigger="load"></div>'
+    '<div id="voice-signal" hx-swap-oob="true" hidden><div hx-get="/voice/latest/" hx-trigger="load" '
+    'hx-target="#voice-slot" hx-swap="innerHTML" hx-include="#voice-slot"></div></div>'
 )
 
 

@@ -62,6 +62,14 @@
     return audio ? !audio.paused : Boolean(synthesis && synthesis.speaking);
   };
 
+  // Playing an alert counts as hearing it: then the server has nothing to show, but what is being said is said to its end.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { target, requestConfig, serverResponse } = event.detail;
+    if (target.id !== "voice-slot" || requestConfig.verb !== "get" || serverResponse.trim()) return;
+    const player = target.querySelector("[data-player]");
+    if (player && speaks(player)) event.detail.shouldSwap = false;
+  });
+
   document.addEventListener("click", (event) => {
     const player = event.target.closest("[data-player]");
     if (!player) return;

@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from agentops_site import speaking
 from agentops_site.models import Speech
+from monitoring import realtime
 from teams.models import User
 from tests.browser.conftest import OpenPage
 from tests.browser.stack import Web
@@ -93,6 +94,37 @@ def test_a_page_opened_after_the_alert_offers_it_clear_of_its_heading(
     page.goto("/analytics/")
     expect(page.locator("#voice-slot aside")).to_have_count(0)
     assert watched.complaints == []
+
+
+def test_who_reads_or_hears_an_alert_is_not_interrupted_by_the_same_one(
+    open_page: OpenPage, web: Web, shweta: User
+) -> None:
+    speaking.speak(alert("Orders fail").pk, now=timezone.now())
+    page = open_page(shweta, "/").page
+    live(page)
+    summary = page.locator("#voice-slot summary")
+    summary.click()
+    summary.focus()
+    asked_again(page)
+    expect(page.locator("#voice-slot details")).to_have_attribute("open", "")
+    expect(summary).to_be_focused()
+    with page.expect_response("**/voice/heard/**"):
+        page.locator("#voice-slot [data-player-play]").click()
+    page.evaluate(
+        "() => Object.defineProperty(speechSynthesis, 'speaking', { get: () => true, configurable: true })"
+    )
+    asked_again(page)
+    expect(page.locator("#voice-slot aside")).to_be_visible()
+    page.evaluate("() => Object.defineProperty(speechSynthesis, 'speaking', { get: () => false })")
+    asked_again(page)
+    expect(page.locator("#voice-slot aside")).to_have_count(0)
+
+
+def asked_again(page: Page) -> None:
+    """Have the page told of speech, and wait until it asked what to play."""
+    with page.expect_response("**/voice/latest/**"):
+        realtime.publish("speech", {"id": 1})
+    page.wait_for_function("() => !document.querySelector('.htmx-request, .htmx-swapping')")
 
 
 def test_an_alert_is_put_away_for_good(open_page: OpenPage, web: Web, shweta: User) -> None:

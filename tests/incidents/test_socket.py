@@ -278,7 +278,7 @@ def test_what_a_publisher_without_a_broker_could_not_tell_comes_all_the_same(
 
 def whole_head(text: str) -> bool:
     """Return whether everything that concerns every page came: health, agent, bell and the question for the voice."""
-    ids = ("header-health", "agent-state", "bell", "voice-slot")
+    ids = ("header-health", "agent-state", "bell", "voice-signal")
     return all(f'id="{name}"' in text for name in ids)
 
 
@@ -300,7 +300,7 @@ def test_what_was_told_between_a_page_and_its_socket_reaches_it(web: Web, shweta
     with Socket(web, shweta) as first:
         first.until(whole_head)  # the line is up
         publish("speech", {"id": 1})
-        first.until(lambda text: text.count('id="voice-slot"') == 2)
+        first.until(lambda text: text.count('id="voice-signal"') == 2)
         with Socket(web, shweta) as made_before:
             made_before.until(whole_head)
 

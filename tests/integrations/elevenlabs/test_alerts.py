@@ -107,7 +107,7 @@ def test_what_is_heard_is_each_persons_choice(shweta: User, yash: User, client: 
 def slot(client: Client, path: str = "/accounts/profile/") -> str:
     """Return what the slot of a page holds."""
     page = client.get(path).content.decode()
-    return page.partition('<div id="voice-slot">')[2].partition("</div>\n")[0]
+    return page.partition('<div id="voice-slot">')[2].partition('<div id="voice-signal"')[0]
 
 
 def test_a_page_opened_later_offers_what_was_not_heard(

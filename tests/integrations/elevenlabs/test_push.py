@@ -34,6 +34,6 @@ def heard(socket: Socket) -> str:
     """Return what came; the server may still be subscribing, and what is published before that is not heard."""
     for _ in range(40):
         with suppress(AssertionError):
-            return socket.until(lambda text: "voice-slot" in text, limit=0.5)
+            return socket.until(lambda text: "voice-signal" in text, limit=0.5)
         publish("speech", {"id": 1, "audio": ""})
     raise AssertionError("nothing was pushed")
