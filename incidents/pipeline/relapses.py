@@ -59,10 +59,10 @@ def cause_of(change: HealthChange, failure: Failure) -> Deployment | None:
     A failure seen until the undo was done belongs to the same relapse. Reads the service's files, so that it is to be
     asked outside of a transaction.
     """
-    deployment = _around(change)
+    deployment = None if _is_from_outside(failure) else _around(change)
     if deployment is None or not (deployment.fix.writes or deployment.fix.environment is not None):
         return None
-    if _is_from_outside(failure) or _injected(deployment, since=deployment.started_at):
+    if _injected(deployment, since=deployment.started_at):
         return None
     if _known_before(deployment, fingerprint(change.service.slug, failure)):
         return None
