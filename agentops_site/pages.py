@@ -39,7 +39,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if request.headers.get("HX-Request") == "true":
         return HttpResponse("Not here.", status=404, content_type="text/plain; charset=utf-8")
     shopper = request.path.startswith("/shop/")
-    return render(request, "404.html", {"shopper": shopper}, status=404)
+    context = {"shopper": shopper, "signed_in": request.user.is_authenticated}
+    return render(request, "404.html", context, status=404)
 
 
 def broken(request: HttpRequest) -> HttpResponse:

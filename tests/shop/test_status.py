@@ -15,6 +15,7 @@ from incidents.models import Incident
 from incidents.queries import public
 from monitoring import uptime
 from monitoring.models import HealthChange, Service, ServiceHealth
+from teams.models import User
 from tests.shop.store import text_of
 
 pytestmark = pytest.mark.django_db
@@ -71,6 +72,19 @@ def test_a_length_of_time_is_said_in_words_that_fit(seconds: float, words: str) 
 def test_who_gets_lost_in_the_shop_is_led_back_to_it(client: Client) -> None:
     assert 'href="/shop/">To the shop' in client.get("/shop/nowhere/").content.decode()
     assert "To the shop" not in client.get("/nowhere/").content.decode()
+
+
+def test_who_is_not_signed_in_is_offered_only_what_anybody_may_open(
+    client: Client, viewer: User
+) -> None:
+    shown = client.get("/nowhere/").content.decode()
+    assert "To the incidents" not in shown
+    assert 'href="/status/">Service status' in shown
+    assert 'href="/accounts/login/">Sign in' in shown
+    client.force_login(viewer)
+    shown = client.get("/nowhere/").content.decode()
+    assert 'href="/">To the incidents' in shown
+    assert "Sign in" not in shown
 
 
 def test_an_outage_over_midnight_is_split_between_its_days() -> None:
