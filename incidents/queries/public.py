@@ -22,6 +22,14 @@ EFFECTS = {
     Severity.MEDIUM: "was slow or failed in places",
     Severity.LOW: "had a minor disturbance",
 }
+# While it goes on nothing may sound as if it were over.
+EFFECTS_NOW = {
+    Severity.BLOCKER: "does not work",
+    Severity.CRITICAL: "gives some wrong answers",
+    Severity.HIGH: "works only in part",
+    Severity.MEDIUM: "is slow or fails in places",
+    Severity.LOW: "has a minor disturbance",
+}
 
 
 def incidents(*, now: datetime) -> dict[str, list[dict[str, Any]]]:
@@ -45,9 +53,10 @@ def _rows(found: QuerySet[Incident]) -> list[dict[str, Any]]:
 def _row(row: dict[str, Any]) -> dict[str, Any]:
     began = row["failed_since"] or row["detected_at"]
     ended = row["ended_at"]
+    effects = EFFECTS if ended else EFFECTS_NOW
     return {
         "service": row["service__name"],
-        "effect": EFFECTS[Severity(row["severity"])],
+        "effect": effects[Severity(row["severity"])],
         "began": began,
         "lasted": lasting((ended - began).total_seconds()) if ended else "",
     }

@@ -158,9 +158,18 @@ def test_incidents_are_shown_without_title_cause_or_person() -> None:
     page = Client().get("/incidents/fragments/public/")
     shown = text_of(page)
     assert "Shop did not work Over after 12 hours" in shown
-    assert "Shop was slow or failed in places We are working on it" in shown
+    assert "Shop is slow or fails in places We are working on it" in shown
     for secret in ("KeyError", "pricing", "password", "Config"):
         assert secret not in page.content.decode()
+
+
+def test_an_incident_that_goes_on_says_the_moment_it_began() -> None:
+    began = datetime(2026, 11, 22, 3, 5, tzinfo=UTC)
+    Incident.objects.create(
+        service=watched(), fingerprint="a", title="t", severity="high", failed_since=began
+    )
+    shown = text_of(Client().get("/incidents/fragments/public/"))
+    assert "Began 22 Nov 2026, 03:05 UTC" in shown
 
 
 def test_an_incident_that_lasts_is_not_pushed_off_by_short_ones_and_past_ones_are_in_order() -> (
@@ -175,7 +184,7 @@ def test_an_incident_that_lasts_is_not_pushed_off_by_short_ones_and_past_ones_ar
             detected_at=began, ended_at=began + timedelta(seconds=9),
         )  # fmt: skip
     page = Client().get("/incidents/fragments/public/")
-    assert "Shop worked only in part We are working on it" in text_of(page)
+    assert "Shop works only in part We are working on it" in text_of(page)
     past = public.incidents(now=now)["past"]
     assert len(past) == public.MOST
     assert past == sorted(past, key=lambda row: row["began"], reverse=True)
