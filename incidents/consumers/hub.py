@@ -29,7 +29,7 @@ from monitoring.realtime import CHANNEL
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-COALESCE_SECONDS = 0.004
+COALESCE_SECONDS = 0.001
 RECHECK_SECONDS = 5.0
 IDLE_SECONDS = 5.0
 SILENT_SECONDS = 12.0

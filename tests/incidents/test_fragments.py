@@ -111,3 +111,25 @@ def test_head_and_bar_do_without_the_log(service: Service, shweta: User) -> None
         _, rest = fragments.incident(incident.pk, whos(shweta), seen=0, comment=0)
     assert not any("incidents_evidence" in query["sql"] for query in captured)
     assert rest().regions
+
+
+def test_whom_a_deed_may_name_is_escaped_and_chosen(service: Service, shweta: User) -> None:
+    eve = User.objects.create(email="eve@example.com", first_name="<b>Eve</b>", role="junior_dev")
+    incident = rows.asked(service, assignee=eve)
+    shown = of(pushed(incident, shweta)[0], shweta)["decision"]
+    assert (
+        f'<option value="{eve.pk}" selected>&lt;b&gt;Eve&lt;/b&gt; ({eve.get_role_display()})<'
+        in shown
+    )
+    assert f'<option value="{shweta.pk}">Shweta (' in shown
+
+
+def test_a_dialog_that_is_made_once_says_what_its_own_incident_asks(
+    service: Service, shweta: User
+) -> None:
+    first, second = rows.asked(service), rows.asked(service)
+    for incident in (first, second, first):
+        shown = of(pushed(incident, shweta)[0], shweta)["decision"]
+        assert f'action="/incidents/{incident.pk}/do/approve/"' in shown
+        fix = incident.fixes.get()
+        assert f'name="fix_digest" value="{fix.digest}"' in shown
