@@ -114,7 +114,7 @@ def test_head_and_bar_do_without_the_log(service: Service, shweta: User) -> None
 
 
 def test_whom_a_deed_may_name_is_escaped_and_chosen(service: Service, shweta: User) -> None:
-    eve = User.objects.create(email="eve@example.com", first_name="<b>Eve</b>", role="junior_dev")
+    eve = User.objects.create(email="eve@example.com", display_name="<b>Eve</b>", role="junior_dev")
     incident = rows.asked(service, assignee=eve)
     shown = of(pushed(incident, shweta)[0], shweta)["decision"]
     assert (
