@@ -76,7 +76,7 @@ def _run(program: str, address: str, headers: Path) -> dict[str, Any]:
             *(f"--only-categories={','.join(KINDS)}", f"--chrome-flags={CHROMIUM}"),
         ],
         env=os.environ | {"CHROME_PATH": chromium},
-        capture_output=True,
+        stdout=subprocess.PIPE,  # what goes wrong is said on the console
         check=True,
         timeout=180,
     )

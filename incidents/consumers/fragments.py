@@ -31,20 +31,21 @@ PARTS_OF_BODY = (
     "similar",
 )
 _VERSION = re.compile(r' data-version="\d+"')
+_RUNNING = re.compile(r"( data-since[^>]*>)[^<]*")
 Who = tuple[str, str, int]  # role, time zone, person
 
 
 @dataclass(frozen=True)
 class Region:
-    """A rendered region; `same` is what two renderings share when nothing changed but the version."""
+    """A rendered region; `same` is what two renderings share when nothing changed but the version, and time went on."""
 
     name: str
     html: str
 
     @property
     def same(self) -> str:
-        """Return the HTML without its version."""
-        return _VERSION.sub("", self.html, count=1)
+        """Return the HTML without its version and its running durations, which every page counts on by itself."""
+        return _RUNNING.sub(r"\1", _VERSION.sub("", self.html, count=1))
 
 
 @dataclass

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from django.utils.html import escape
 
 from incidents.consumers import fragments
 from incidents.consumers.client import Viewer
-from incidents.consumers.fragments import Rendered, Who
+from incidents.consumers.fragments import Region, Rendered, Who
 from incidents.models import Incident
 from monitoring.models import Service
 from teams.models import User
@@ -133,3 +136,21 @@ def test_a_dialog_that_is_made_once_says_what_its_own_incident_asks(
         assert f'action="/incidents/{incident.pk}/do/approve/"' in shown
         fix = incident.fixes.get()
         assert f'name="fix_digest" value="{fix.digest}"' in shown
+
+
+def test_time_that_goes_on_is_no_change(
+    service: Service, shweta: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    incident = rows.asked(service)
+    first = head_of(incident, shweta)
+    later = timezone.now() + timedelta(minutes=5)
+    monkeypatch.setattr(timezone, "now", lambda: later)
+    second = head_of(incident, shweta)
+    assert "1 min 3" in first.html
+    assert "6 min 3" in second.html
+    assert first.same == second.same
+
+
+def head_of(incident: Incident, person: User) -> Region:
+    quick, _ = fragments.incident(incident.pk, whos(person), seen=0, comment=0)
+    return quick.regions[Viewer(person.role, person.time_zone)][0]
