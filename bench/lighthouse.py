@@ -69,17 +69,23 @@ def _cookie(stack: Stack) -> str:
 
 
 def _run(program: str, address: str, headers: Path) -> dict[str, Any]:
+    """Return one audit; a trace that Chromium lost, which Lighthouse asks to take again, is taken again twice."""
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
-    done = subprocess.run(  # noqa: S603 - the program that the caller named, on our own address
-        [
-            *(program, address, "--quiet", "--output=json", f"--extra-headers={headers}"),
-            *(f"--only-categories={','.join(KINDS)}", f"--chrome-flags={CHROMIUM}"),
-        ],
-        env=os.environ | {"CHROME_PATH": chromium},
-        stdout=subprocess.PIPE,  # what goes wrong is said on the console
-        check=True,
-        timeout=180,
-    )
+    command = [
+        *(program, address, "--quiet", "--output=json", f"--extra-headers={headers}"),
+        *(f"--only-categories={','.join(KINDS)}", f"--chrome-flags={CHROMIUM}"),
+    ]
+    for _ in range(3):
+        done = subprocess.run(  # noqa: S603 - the program that the caller named, on our own address
+            command,
+            env=os.environ | {"CHROME_PATH": chromium},
+            stdout=subprocess.PIPE,  # what goes wrong is said on the console
+            check=False,
+            timeout=180,
+        )
+        if done.returncode == 0:
+            break
+    done.check_returncode()
     return dict(json.loads(done.stdout))
 
 
