@@ -27,7 +27,10 @@
     return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
   }
 
+  let onPaper = false;
+
   function update(root) {
+    if (onPaper) return;
     const now = Date.now();
     root.querySelectorAll("time[data-relative], time[data-since]").forEach((el) => {
       const then = Date.parse(el.dateTime);
@@ -46,11 +49,17 @@
     if (Number.isNaN(then)) return;
     el.title = (full ??= moment()).format(then);
   });
-  // "3 min ago" says nothing on paper.
-  window.addEventListener("beforeprint", () => document.querySelectorAll("time[data-relative]").forEach((el) => {
-    const then = Date.parse(el.dateTime);
-    if (!Number.isNaN(then)) el.textContent = (full ??= moment()).format(then);
-  }));
-  window.addEventListener("afterprint", () => update(document));
+  // "3 min ago" says nothing on paper, and no second that passes brings it back there.
+  window.addEventListener("beforeprint", () => {
+    onPaper = true;
+    document.querySelectorAll("time[data-relative]").forEach((el) => {
+      const then = Date.parse(el.dateTime);
+      if (!Number.isNaN(then)) el.textContent = (full ??= moment()).format(then);
+    });
+  });
+  window.addEventListener("afterprint", () => {
+    onPaper = false;
+    update(document);
+  });
   setInterval(() => document.hidden || update(document), EVERY_MS);
 })();
