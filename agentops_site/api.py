@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError
 
+from agentops_site.api_docs import LocalSwagger
 from incidents.api import router as incidents_router
 from incidents.models import LostLease
-from incidents.states import Conflict, IllegalTransition
+from incidents.states import BadInput, Conflict, IllegalTransition
 from incidents.values import BadActions
 from monitoring.api import router as monitoring_router
 from teams.access import AccessRefused
@@ -21,6 +23,7 @@ api = NinjaAPI(
     version="1",
     description="Alerts in, results out. Times are ISO 8601 in UTC; lists are newest first.",
     auth=BearerAuth(),
+    docs=LocalSwagger(),
     urls_namespace="api",
 )
 api.add_router("", incidents_router)
@@ -40,6 +43,25 @@ def _moved_on(request: HttpRequest, error: Any) -> HttpResponse:
     return api.create_response(request, {"detail": detail}, status=409)
 
 
+def _unknown_caller(request: HttpRequest, error: Any) -> HttpResponse:
+    detail = "Sign in with a valid token: send the header `Authorization: Bearer TOKEN`."
+    response = api.create_response(request, {"detail": detail}, status=401)
+    response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _not_understood(request: HttpRequest, error: Any) -> HttpResponse:
+    unreadable = error.status_code == 400  # the library's own for a body that it cannot read
+    detail = "The body is no JSON that can be read." if unreadable else str(error)
+    return api.create_response(
+        request, {"detail": detail}, status=422 if unreadable else error.status_code
+    )
+
+
+api.add_exception_handler(AuthenticationError, _unknown_caller)
+api.add_exception_handler(HttpError, _not_understood)
+api.add_exception_handler(Http404, _answers(404))  # the library's own hides which thing is missing
+api.add_exception_handler(BadInput, _answers(422))
 api.add_exception_handler(Conflict, _answers(409))
 api.add_exception_handler(IllegalTransition, _answers(409))
 api.add_exception_handler(LostLease, _moved_on)

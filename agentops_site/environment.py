@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -98,6 +99,14 @@ def database_from_url(url: str, data_dir: Path) -> dict[str, Any]:
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": dict(parse_qsl(parts.query)),
     }
+
+
+def files_of(package: str, folder: str) -> Path:
+    """Return a folder that an installed package brings along, without loading the package."""
+    found = find_spec(package)
+    if found is None or found.origin is None:
+        raise ImproperlyConfigured(f"{package} is not installed; run ./agentops up again.")
+    return Path(found.origin).parent / folder
 
 
 def _sqlite(data_dir: Path) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def content_security_policy(get_response: Handler) -> Handler:
 
     def respond(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
-        relaxed = request.path.startswith(("/admin/", "/api/v1/docs"))
+        relaxed = request.path.startswith("/admin/")
         response.headers.setdefault(
             "Content-Security-Policy", ADMIN_POLICY if relaxed else STRICT_POLICY
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from django.contrib.staticfiles import finders
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
 from django.views.decorators.cache import never_cache
@@ -35,7 +35,10 @@ def favicon(request: HttpRequest) -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer 404: a page, or one plain line for HTMX, whose toast says the rest."""
+    """Answer 404: a page, one plain line for HTMX, whose toast says the rest, or JSON under the API."""
+    if request.path.startswith("/api/"):
+        said = "There is nothing at this address; /api/v1/docs names every one."
+        return JsonResponse({"detail": said}, status=404)
     if request.headers.get("HX-Request") == "true":
         return HttpResponse("Not here.", status=404, content_type="text/plain; charset=utf-8")
     shopper = request.path.startswith("/shop/")

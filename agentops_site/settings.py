@@ -10,6 +10,7 @@ from agentops_site.claude_models import CLAUDE_RETIRED_MODELS as CLAUDE_RETIRED_
 from agentops_site.console_look import UNFOLD as UNFOLD
 from agentops_site.environment import (
     database_from_url,
+    files_of,
     flag,
     kept_secret_key,
     number,
@@ -141,7 +142,7 @@ USE_TZ = True
 
 # --- files --------------------------------------------------------------------------------------
 STATIC_URL = "static/"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS = [BASE_DIR / "static", ("ninja", files_of("ninja", "static/ninja"))]
 STATIC_ROOT = DATA_DIR / "static"
 WHITENOISE_USE_FINDERS = True
 MEDIA_ROOT = DATA_DIR / "media"

@@ -6,7 +6,6 @@ from datetime import UTC
 from typing import Any, cast
 
 from django.http import Http404, HttpRequest
-from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from ninja import Field, Query, Router, Schema
 
@@ -17,6 +16,7 @@ from incidents.queries import analytics as figures
 from incidents.queries import debts
 from incidents.queries import incidents as reads
 from incidents.queries.analytics_rows import Span, load
+from incidents.states import BadInput, Status
 from teams import tokens
 from teams.models import User
 from teams.roles import Verb
@@ -83,11 +83,11 @@ def _page(rows: list[Any], show: Any, limit: int) -> dict[str, Any]:
 
 
 def _answer(incident_id: int) -> dict[str, Any]:
-    return reads.whole(
-        get_object_or_404(
-            Incident.objects.select_related("service", "assignee", "taken_over_by"), pk=incident_id
-        )
-    )
+    rows = Incident.objects.select_related("service", "assignee", "taken_over_by")
+    incident = rows.filter(pk=incident_id).first()
+    if incident is None:
+        raise Http404(f"There is no incident {incident_id}.")
+    return reads.whole(incident)
 
 
 def _exists(incident_id: int) -> int:
@@ -107,6 +107,10 @@ def list_incidents(
     """Incidents, newest first; `next` goes into `before` of the next call."""
     _person(request)
     limit = max(1, min(limit, 200))
+    unknown = reads.unknown_statuses(status)
+    if unknown:
+        known = ", ".join(Status)
+        raise BadInput(f"There is no status {', '.join(unknown)}. Known: {known}.")
     rows = list(reads.filtered(status=status, service=service, before=before)[: limit + 1])
     return _page(rows, reads.brief, limit)
 
@@ -174,8 +178,12 @@ def propose(request: HttpRequest, incident_id: int, body: Proposal) -> dict[str,
 @router.post("incidents/{int:incident_id}/assign")
 def assign(request: HttpRequest, incident_id: int, body: Assignment) -> dict[str, Any]:
     """Give the incident to a person."""
-    assignee = get_object_or_404(User, email__iexact=body.email)
-    people.assign(incident_id=_exists(incident_id), person=_person(request), assignee=assignee)
+    _exists(incident_id)
+    person = _person(request)
+    assignee = User.objects.filter(email__iexact=body.email).first()
+    if assignee is None:
+        raise BadInput(f"There is no person with the e-mail address {body.email!r}.")
+    people.assign(incident_id=incident_id, person=person, assignee=assignee)
     return _answer(incident_id)
 
 
@@ -226,7 +234,8 @@ def list_debts(request: HttpRequest) -> dict[str, Any]:
 @router.post("debts/{int:debt_id}/settle")
 def settle_debt(request: HttpRequest, debt_id: int, body: Reason) -> dict[str, Any]:
     """Say that the cause is repaired: restarts of it are allowed again."""
-    get_object_or_404(Debt, pk=debt_id)
+    if not Debt.objects.filter(pk=debt_id).exists():
+        raise Http404(f"There is no debt {debt_id}.")
     row = ledger.settle(debt_id=debt_id, person=_person(request), reason=body.reason)
     return debts.debt_json(row)
 

@@ -113,6 +113,10 @@ class Conflict(Exception):
     """A person's decision does not fit what is now: wrong state, drifted digest, expired, or somebody was first."""
 
 
+class BadInput(Conflict):
+    """What a person typed is missing, too long or means nobody: the words have to change, not the incident."""
+
+
 def check(current: str, wanted: str) -> None:
     """Raise `IllegalTransition` unless the move is in the table; staying where one is is no move."""
     if current != wanted and Status(wanted) not in TRANSITIONS[Status(current)]:

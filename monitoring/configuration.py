@@ -192,8 +192,10 @@ def _timeout(service: Service) -> str:
 
 
 def _auto_ceiling(service: Service) -> str:
-    is_known = service.auto_ceiling in SEVERITIES
-    return "" if is_known else f"One of {', '.join(SEVERITIES)}."
+    allowed = SEVERITIES[: SEVERITIES.index("medium") + 1]
+    if service.auto_ceiling in allowed:
+        return ""
+    return f"One of {', '.join(allowed)}: above medium nothing is fixed without a person."
 
 
 def _auto_threshold(service: Service) -> str:

@@ -9,7 +9,7 @@ from django.db import transaction
 from incidents.alerts import notify
 from incidents.alerts.outbox import News
 from incidents.models import ClearanceReport, FollowUp, Kind
-from incidents.pipeline.gates import Conflict
+from incidents.states import BadInput
 from teams import access, audit
 from teams.models import User
 from teams.roles import Verb
@@ -22,7 +22,7 @@ def write_postmortem(*, report: ClearanceReport, person: User, text: str, now: d
     _may_write(report, person)
     text = text.replace("\r\n", "\n").strip()
     if len(text) > LONGEST_POSTMORTEM:
-        raise Conflict(f"A post-mortem has at most {LONGEST_POSTMORTEM:,} characters.")
+        raise BadInput(f"A post-mortem has at most {LONGEST_POSTMORTEM:,} characters.")
     with transaction.atomic():
         locked = ClearanceReport.objects.select_for_update().get(pk=report.pk)
         before, locked.postmortem = locked.postmortem, text
@@ -42,7 +42,7 @@ def add_follow_up(*, report: ClearanceReport, person: User, text: str) -> Follow
     _may_write(report, person)
     text = " ".join(text.split())
     if not text or len(text) > 300:
-        raise Conflict("A follow-up needs 1 to 300 characters.")
+        raise BadInput("A follow-up needs 1 to 300 characters.")
     with transaction.atomic():
         row = FollowUp.objects.create(report=report, text=text)
         audit.record(actor=person, verb="follow_up.added", target=row, after={"text": text})
@@ -53,7 +53,7 @@ def assign_follow_up(*, row: FollowUp, person: User, assignee: User | None) -> N
     """Give a follow-up to somebody, who is told, or to nobody."""
     _may_write(row.report, person)
     if assignee is not None and not assignee.is_admitted:
-        raise Conflict(f"{assignee} is not active any more.")
+        raise BadInput(f"{assignee} is not active any more.")
     with transaction.atomic():
         before = row.assignee
         FollowUp.objects.filter(pk=row.pk).update(assignee=assignee)

@@ -23,7 +23,7 @@ from incidents.pipeline.gates import (
     safety_of,
 )
 from incidents.pipeline.guards import is_healthy_again
-from incidents.states import ENDED, WAITING, Status, Step
+from incidents.states import ENDED, WAITING, BadInput, Status, Step
 from incidents.timeline import note
 from teams import access, audit
 from teams.models import User
@@ -41,6 +41,8 @@ def authorise(
     verb = Verb.OVERRIDE if override else Verb.APPROVE
     with transaction.atomic():
         incident = _entered(incident_id, person, verb)
+        if override and not reason.strip():
+            raise BadInput("An override needs a reason; it goes on record.")
         fix = _fix_under_decision(incident, fix_digest)
         _check_person(incident, fix, person)
         if forbidden := forbids_change(incident):
@@ -50,7 +52,7 @@ def authorise(
         if not override and (ice := frozen(incident, fix)):
             raise Conflict(f"No change is allowed now: {ice}.")
         asked = _open_question(incident, fix)
-        _check_proof(fix, reason, override=override)
+        _check_proof(fix, override=override)
         kind = Decision.Kind.OVERRIDE if override else Decision.Kind.APPROVE
         decision = _sign(asked, person, kind, reason)
         incident.move(
@@ -155,15 +157,14 @@ def _open_question(incident: Incident, fix: Fix) -> Decision:
     return asked
 
 
-def _check_proof(fix: Fix, reason: str, *, override: bool) -> None:
+def _check_proof(fix: Fix, *, override: bool) -> None:
     if override:
-        if not reason.strip():
-            raise Conflict("An override needs a reason; it goes on record.")
-    elif fix.trial.passed is not True:
+        return
+    if fix.trial.passed is not True:
         raise Conflict(
             f"The fix did not pass its trial ({fix.trial.reason}); only a team lead may override that."
         )
-    elif any(row.passed is False for row in fix.reviews.all()) or not safety_of(fix)[0]:
+    if any(row.passed is False for row in fix.reviews.all()) or not safety_of(fix)[0]:
         raise Conflict("The safety review did not pass; only a team lead may override that.")
 
 
@@ -178,7 +179,7 @@ def _sign(asked: Decision, person: User, kind: str, reason: str) -> Decision:
 
 def _say_no(incident: Incident, fix: Fix | None, person: User, kind: str, reason: str) -> Decision:
     if not reason.strip():
-        raise Conflict("Say why: the reason helps the next proposal.")
+        raise BadInput("Say why: the reason helps the next proposal.")
     if fix is not None:
         Fix.objects.filter(pk=fix.pk).update(state=Fix.State.REFUSED, why=f"{person}: {reason}")
     return Decision.objects.create(

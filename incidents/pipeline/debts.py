@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from incidents.models import Debt, Fix, Incident
 from incidents.pipeline.gates import Conflict
+from incidents.states import BadInput
 from incidents.timeline import note
 from teams import access, audit
 from teams.models import User
@@ -79,7 +80,7 @@ def frozen(incident: Incident, fix: Fix | None) -> str:
 def settle(*, debt_id: int, person: User, reason: str) -> Debt:
     """Close a debt in a person's name: the cause is repaired, or restarts are accepted. Raises `Conflict`."""
     if not reason.strip():
-        raise Conflict("Say how the debt was settled.")
+        raise BadInput("Say how the debt was settled.")
     with transaction.atomic():
         debt = (
             Debt.objects.select_for_update(of=("self",)).select_related("service").get(pk=debt_id)

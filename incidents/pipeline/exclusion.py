@@ -9,6 +9,7 @@ from django.db import transaction
 
 from incidents.models import LearningRecord
 from incidents.pipeline.gates import Conflict
+from incidents.states import BadInput
 from teams import access, audit
 from teams.models import User
 from teams.roles import Verb
@@ -18,7 +19,7 @@ def exclude(*, record: LearningRecord, person: User, reason: str, now: datetime)
     """Let a record no longer count; every later score leaves it out."""
     reason = reason.strip()
     if not reason:
-        raise Conflict("Say why this record should not count.")
+        raise BadInput("Say why this record should not count.")
     fields = {"excluded_at": now, "excluded_by": person, "excluded_reason": reason[:2000]}
     _change(record, person, "learning.excluded", fields, reason=reason)
 

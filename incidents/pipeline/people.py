@@ -19,7 +19,7 @@ from incidents.pipeline.approvals import acknowledged
 from incidents.pipeline.fixes import build_fix
 from incidents.pipeline.gates import Conflict, approvers, locked
 from incidents.pipeline.packs import pack_of
-from incidents.states import BEFORE_DEPLOY, ENDED, WAITING, Status, Step
+from incidents.states import BEFORE_DEPLOY, ENDED, WAITING, BadInput, Status, Step
 from incidents.timeline import note
 from incidents.values import BadActions, FixDraft, actions_from_json
 from teams import access, audit
@@ -57,7 +57,7 @@ def assign(*, incident_id: int, person: User, assignee: User) -> Incident:
     with transaction.atomic():
         incident = _entered(incident_id, person, Verb.ASSIGN)
         if not assignee.is_active:
-            raise Conflict(f"{assignee} is not active any more.")
+            raise BadInput(f"{assignee} is not active any more.")
         incident.touch(assignee=assignee)
         _record(
             incident, person, "assigned", f"{person} assigned it to {assignee}.", to=assignee.email
@@ -72,7 +72,7 @@ def comment(*, incident_id: int, person: User, text: str) -> Comment:
     """Add to the discussion; people who are mentioned as @name (the part of their e-mail before @) are told."""
     text = text.strip()
     if not text or len(text) > 5000:
-        raise Conflict("A comment needs 1 to 5,000 characters.")
+        raise BadInput("A comment needs 1 to 5,000 characters.")
     with transaction.atomic():
         incident = _entered(incident_id, person, Verb.COMMENT)
         row = Comment.objects.create(incident=incident, author=person, text=text)
@@ -140,7 +140,7 @@ def resolve(*, incident_id: int, person: User, reason: str) -> Incident:
         if incident.status not in BEFORE_DEPLOY | {Status.REJECTED}:
             raise Conflict(f"The incident is {incident.status}; it cannot be closed by hand now.")
         if not reason.strip():
-            raise Conflict("Say how it was dealt with.")
+            raise BadInput("Say how it was dealt with.")
         fields = {"waits_for": "", **acknowledged(incident, person)}
         incident.move(status=Status.CLOSED, step=Step.REPORT, **fields)
         words = f"{person} closed it: “{reason.strip()}”"

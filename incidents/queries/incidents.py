@@ -16,6 +16,7 @@ from incidents.models import (
     TimelineEntry,
     Trial,
 )
+from incidents.states import Status
 
 
 def filtered(
@@ -24,10 +25,19 @@ def filtered(
     """Return incidents, newest first, by status (one or several, joined by commas) and service slug."""
     found = Incident.objects.select_related("service").order_by("-id")
     if status:
-        found = found.filter(status__in=[word.strip().upper() for word in status.split(",")])
+        found = found.filter(status__in=_words(status))
     if service:
         found = found.filter(service__slug=service)
     return found.filter(id__lt=before) if before else found
+
+
+def unknown_statuses(status: str) -> list[str]:
+    """Return what is no status in the caller's list, so that a typing error does not read as "none"."""
+    return [word for word in _words(status) if word not in Status.__members__]
+
+
+def _words(status: str) -> list[str]:
+    return [word.strip().upper() for word in status.split(",") if word.strip()]
 
 
 def brief(incident: Incident) -> dict[str, Any]:

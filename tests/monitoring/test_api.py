@@ -125,6 +125,7 @@ def test_others_may_not_configure(
         ({"invariants": [{"request": {"path": "/a"}}]}, "invariants"),
         ({"health_path": "health"}, "health_path"),
         ({"auto_ceiling": "huge"}, "auto_ceiling"),
+        ({"auto_ceiling": "critical"}, "auto_ceiling"),
         ({"invariants": [{"command": "python3 check.py"}]}, "invariants"),
         ({"invariants": [{"command": ["./check"], "seconds": 60}]}, "invariants"),
         ({"autonomy": "yolo"}, "autonomy"),
