@@ -69,7 +69,7 @@ def judge_process(verdict: Verdict, process: ProcessState, *, now: float) -> Ver
     """Return the verdict of a refused connection in the light of what the keeper knows of the process.
 
     A planned stop and a process that is just starting prove nothing (health unknown); an exit names its code or
-    signal; a process that runs and still refuses stays refused. `now` is in seconds since the epoch.
+    signal; a process that runs and still refuses stays refused. `now` is when the answer came, in epoch seconds.
     """
     if process.phase == "stopped":
         return replace(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import cast
 
@@ -41,7 +41,7 @@ def probe_due(*, now: datetime, window: float = 1.0, prober: Prober | None = Non
     snapshots.keep_last_known_good(now=now, service_ids=early)
     checks = checks_of(claimed, now=now)
     calls = calls_of(checks, now=now, late=time.monotonic() - began)
-    writer = _Writer(clock=lambda: now + timedelta(seconds=time.monotonic() - began))
+    writer = _Writer(now - timedelta(seconds=began))
     asking = Asking(prober or providers.prober(), calls, commands_of(checks))
     for batch in asking.batches(longest=BATCH_SECONDS):
         for heard in batch:
@@ -82,14 +82,20 @@ def _with_health_path(service_id: int, verdict: Verdict) -> Verdict:
 class _Writer:
     """Turns answers into observations and writes them: a change at once, the steady rest together."""
 
-    def __init__(self, *, clock: Callable[[], datetime]) -> None:
-        self.clock = clock
+    def __init__(self, zero: datetime) -> None:
+        """Start; `zero` is when the monotonic clock stood at 0."""
+        self._zero = zero
         self._pending: list[Observation] = []
         self._urgent = False
         self._oldest = 0.0
 
+    def clock(self) -> datetime:
+        """Return the present moment."""
+        return self._zero + timedelta(seconds=time.monotonic())
+
     def take(self, heard: Heard) -> None:
-        asked, said = heard
+        asked, said, moment = heard
+        at = self._zero + timedelta(seconds=moment)
         if isinstance(asked, CheckJob):
             check, verdict = (
                 asked.check,
@@ -99,10 +105,10 @@ class _Writer:
             check, part = cast("tuple[Check, int | None]", asked.key)
             verdict = check.take(part, cast("Answer", said))
         if verdict is not None:
-            self._add(check, verdict)
+            self._add(check, verdict, at)
         if check.due.deep is not None and check.has_all_reads:
             exchanges = [(request, answer) for request, answer, _ in check.judged()]
-            if not self._was_stopped(check.due, [answer for _, answer in exchanges]):
+            if not self._was_stopped(check.due, [answer for _, answer in exchanges], at):
                 recorder.record_smokes(check.due.deep, exchanges, now=self.clock())
 
     def flush_when_due(self) -> None:
@@ -117,7 +123,7 @@ class _Writer:
             (one.service_id, one.began, one.verdict) for one in pending if one.source == "probe"
         )
 
-    def _was_stopped(self, due: Due, answers: Sequence[Answer]) -> bool:
+    def _was_stopped(self, due: Due, answers: Sequence[Answer], at: datetime) -> bool:
         """Return whether answers are missing for a planned stop: that is no failure of these requests."""
         cut = next((answer for answer in answers if answer.failure in UNREACHED), None)
         if cut is None:
@@ -128,11 +134,11 @@ class _Writer:
             error_type=cut.failure,
             latency_ms=cut.elapsed_ms,
         )
-        return _explained(due, seen, self.clock()).health is Health.UNKNOWN
+        return _explained(due, seen, at).health is Health.UNKNOWN
 
-    def _add(self, check: Check, verdict: Verdict) -> None:
+    def _add(self, check: Check, verdict: Verdict, at: datetime) -> None:
         if verdict.symptom is Symptom.REFUSED and verdict.error_type in UNREACHED:
-            verdict = _explained(check.due, verdict, self.clock())
+            verdict = _explained(check.due, verdict, at)
         if not self._pending:
             self._oldest = time.monotonic()
         self._urgent |= verdict.health is not check.due.state
@@ -146,9 +152,11 @@ class _Writer:
         )
 
 
-def _explained(due: Due, verdict: Verdict, now: datetime) -> Verdict:
-    """Ask the runtime why nobody answers: a planned stop is no failure, and an exit has a code or a signal.
+def _explained(due: Due, verdict: Verdict, at: datetime) -> Verdict:
+    """Ask the runtime why nobody answered at that moment: a planned stop is no failure, and an exit has a code or a signal.
 
+    The moment is that of the answer: where many services restart at once it is judged seconds later, and a process that is
+    young by then would be taken for the one that closed the connection.
     A local keeper's word is free. A remote one costs two short calls with a limit of 3 s each, which can delay what is
     written of others in the same batch, but not their measurement.
     """
@@ -159,4 +167,4 @@ def _explained(due: Due, verdict: Verdict, now: datetime) -> Verdict:
     except TargetError as error:
         log.warning("No word on the process of %s: %s", spec.slug, error)
         return verdict
-    return judge_process(verdict, process, now=now.timestamp())
+    return judge_process(verdict, process, now=at.timestamp())

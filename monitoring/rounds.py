@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from monitoring import providers
 from monitoring.check_commands import CheckCommand, CheckRun
@@ -168,7 +170,12 @@ class CheckJob:
             return CheckRun(ran=False, why=str(error))
 
 
-Heard = tuple[Call, Answer] | tuple[CheckJob, CheckRun]
+class Heard(NamedTuple):
+    """What was asked, what came back, and when that was (monotonic seconds)."""
+
+    asked: Call | CheckJob
+    said: Answer | CheckRun
+    at: float
 
 
 class Asking:
@@ -212,9 +219,7 @@ class Asking:
             try:
                 for job in self._jobs:
                     pool.submit(self._run, job)
-                self._prober.ask(
-                    self._calls, lambda call, answer: self._answers.put((call, answer))
-                )
+                self._prober.ask(self._calls, self._hear)
             finally:
                 pool.shutdown(wait=True)
                 self._answers.put(None)
@@ -224,4 +229,7 @@ class Asking:
         try:
             run = job.run()
         finally:  # a check that is never answered for would leave its probe open
-            self._answers.put((job, run))
+            self._hear(job, run)
+
+    def _hear(self, asked: Call | CheckJob, said: Answer | CheckRun) -> None:
+        self._answers.put(Heard(asked, said, time.monotonic()))

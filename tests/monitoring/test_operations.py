@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from time import monotonic
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -180,6 +182,26 @@ def test_a_planned_restart_opens_nothing(
     assert health(service).state == "unknown"
     probe(0.5)
     assert [change[1] for change in changes()] == ["healthy", "unknown", "healthy"]
+
+
+def test_a_restart_opens_nothing_where_the_answer_is_judged_late(
+    make_service: MakeService,
+    prober: ScriptedProber,
+    runtime: ScriptedRuntime,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where many restart at once, the writer comes to an answer seconds after it was there."""
+    service = make_service()
+    prober.script("/health", HEALTHY, Answer(failure="reset", elapsed_ms=20.0))
+    probe_due(now=clock.now, prober=prober)
+    runtime.state = ProcessState(phase="running", pid=8, started_at=clock.now.timestamp() + 5.0)
+    asked = len(prober.asked)
+    late = SimpleNamespace(monotonic=lambda: monotonic() + 2.0 * (len(prober.asked) > asked))
+    monkeypatch.setattr("monitoring.operations.time", late)
+    probe_due(now=clock.forward(5), prober=prober)
+    assert health(service).state == "healthy"
+    assert [change[1] for change in changes()] == ["healthy"]
 
 
 def test_an_exit_is_written_once_by_watcher_and_probe_together(
