@@ -181,7 +181,9 @@ def _storm(
 def _worker(environment: dict[str, str], number: int) -> subprocess.Popen[bytes]:
     words = f"-m celery -A celery_app worker -n storm{number}@%h --pool prefork -c 2 -Q agent"
     quiet = ["--loglevel", "ERROR", "--without-gossip", "--without-mingle"]
-    return subprocess.Popen([sys.executable, *words.split(), *quiet], env=environment)  # noqa: S603
+    command = [sys.executable, *words.split(), *quiet]
+    # A session of its own, as the launcher gives: else it would share the processor's time with the reader of the pages.
+    return subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603
 
 
 def _break(service: Any, workers: int) -> None:
