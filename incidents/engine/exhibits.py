@@ -69,7 +69,7 @@ def bounded(text: str, limit: int = MOST_CHARACTERS) -> str:
 def _answer(facts: Facts) -> str:
     failure = facts.pack.failure
     asked = f"{failure.method} {failure.path}" if failure.path else "the process"
-    lines = [f"{asked} -> {failure.status or failure.symptom}"]
+    lines = [f"{asked} -> {failure.status or failure.symptom.replace('_', ' ')}"]
     if failure.latency_ms:
         lines.append(f"after {failure.latency_ms:.0f} ms")
     return "\n".join([*lines, f"{failure.error_type}: {failure.detail}".strip(": ")])

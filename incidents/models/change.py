@@ -102,13 +102,13 @@ class Decision(models.Model):
     """What was decided about a fix, by the rules or by a person, bound to the digests it was made on."""
 
     class Kind(models.TextChoices):
-        AUTO = "auto"
-        ASK = "ask"
-        ESCALATE = "escalate"
-        APPROVE = "approve"
-        OVERRIDE = "override"
-        REJECT = "reject"
-        REQUEST_CHANGES = "request_changes"
+        AUTO = "auto", "Deployed alone"
+        ASK = "ask", "Asked a person"
+        ESCALATE = "escalate", "Escalated"
+        APPROVE = "approve", "Approved"
+        OVERRIDE = "override", "Overrode the rules"
+        REJECT = "reject", "Rejected"
+        REQUEST_CHANGES = "request_changes", "Asked for changes"
 
     incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="decisions")
     attempt = models.PositiveIntegerField()

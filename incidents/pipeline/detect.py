@@ -19,7 +19,7 @@ from incidents.states import BEFORE_DEPLOY, OPEN, Status, Step
 from incidents.timeline import note
 from incidents.values import Category, Failure
 from monitoring.models import FaultInjection, HealthChange, Service
-from monitoring.values import Health
+from monitoring.values import Health, Symptom
 
 AFTER_UNDO = "The service is healthy again after our fix was undone."
 
@@ -199,6 +199,14 @@ def _end(incident: Incident, text: str) -> None:
 
 def headline(service: Service, failure: Failure) -> str:
     """Return a title in one line, e.g. `Shop API: NameError on GET /health`."""
+    if failure.symptom == Symptom.NO_PROCESS:  # nothing that was asked is to blame
+        return f"{service.name}: {_gone(failure.error_type)}"
     what = failure.error_type or failure.symptom.replace("_", " ")
     where = f" on {failure.method} {failure.path}" if failure.path else ""
     return f"{service.name}: {what}{where}"
+
+
+def _gone(error_type: str) -> str:
+    if error_type in ("", "absent"):
+        return "no process"
+    return f"process ended ({error_type})"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
+from incidents.models import Decision
 from incidents.queries import analytics, charts
 from incidents.queries.analytics_rows import Case, Rows, Span
 from incidents.queries.words import STATUS_WORDS, duration
@@ -149,7 +150,9 @@ def _service(row: dict[str, Any]) -> dict[str, str]:
 
 
 def _person(row: dict[str, Any]) -> dict[str, str]:
-    kinds = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in row["kinds"].items())
+    kinds = ", ".join(
+        f"{count} {Decision.Kind(kind).label.lower()}" for kind, count in row["kinds"].items()
+    )
     return {
         "name": row["person"],
         "decisions": str(row["decisions"]),

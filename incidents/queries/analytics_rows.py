@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from django.db.models import Min, QuerySet, Sum
+from django.db.models import F, Min, Q, QuerySet, Sum
 from django.utils import timezone
 
 from incidents.models import Decision, Escalation, Fix, Incident, LearningRecord, ModelExchange
@@ -155,8 +155,9 @@ def _case(row: Incident, first_seen: datetime | None, *, touched: bool) -> Case:
 
 
 def _touched(found: QuerySet[Incident]) -> set[int]:
-    """Return the incidents in which a person had a hand, in whatever way."""
+    """Return the incidents in which a person had a hand, in whatever way, before they were over."""
     acts = TimelineEntry.objects.filter(incident__in=found, kind__in=BY_PEOPLE)
+    acts = acts.filter(Q(incident__ended_at=None) | Q(at__lte=F("incident__ended_at")))
     decided = Decision.objects.filter(incident__in=found, actor__isnull=False)
     proposed = Fix.objects.filter(incident__in=found, proposer__isnull=False)
     by_act, by_decision, by_fix = (

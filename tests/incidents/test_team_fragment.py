@@ -27,8 +27,9 @@ def test_it_says_who_is_on_call_and_who_decided_what(
     [row] = answer.context["on_call"]
     assert [row["first"], *row["then"]] == order_of(service, timezone.now().date())
     page = answer.content.decode()
-    assert "Yash: approve" in page
+    assert "Yash approved" in page
     assert "Cart is down" in page
+    assert page.index("Open work") < page.index("Decided lately")  # what is to be done comes first
 
 
 def test_follow_ups_are_open_work_of_whom_they_are_given_to(

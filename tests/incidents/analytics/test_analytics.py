@@ -77,7 +77,8 @@ def week(shweta: User, yash: User) -> Service:
     lesson = {"service_slug": "shop", "category": "config", "fingerprint": "x", "fix_kind": "edit"}
     LearningRecord.objects.create(incident=third, attempt=1, kind="verified", held=True, **lesson)
     fourth = case(other, at(2, 9), 10, auto_resolved=True, category="slow")
-    TimelineEntry.objects.create(incident=fourth, kind="comment", actor="Yash", text="I looked")
+    looked = {"incident": fourth, "kind": "comment", "actor": "Yash", "text": "I looked"}
+    TimelineEntry.objects.create(at=at(2, 9) + timedelta(minutes=1), **looked)
     case(shop, at(3, 9), 1, status=Status.RECOVERED, category="unknown", severity="low")
     case(shop, at(4, 9), None, status=Status.AWAITING_APPROVAL, severity="blocker")
     case(shop, at(-1, 23), 5)
@@ -182,8 +183,22 @@ def test_nothing_gives_no_rates_instead_of_zeros(matrix: None) -> None:
 def test_a_persons_hand_in_it_is_never_counted_as_alone(matrix: None, touch: str) -> None:
     row = case(made.service(), at(0, 10), 2, auto_resolved=True)
     assert load(SPAN).cases[0].alone
-    TimelineEntry.objects.create(incident=row, kind=touch, actor="Shweta", text="-")
+    meanwhile = at(0, 10) + timedelta(minutes=1)
+    TimelineEntry.objects.create(incident=row, kind=touch, actor="Shweta", text="-", at=meanwhile)
     assert not load(SPAN).cases[0].alone
+
+
+def test_what_is_said_after_the_end_took_no_part_in_it(matrix: None) -> None:
+    row = case(made.service(), at(0, 10), 2, auto_resolved=True)
+    said = {"incident": row, "kind": "comment", "actor": "Yash", "text": "As last week"}
+    TimelineEntry.objects.create(at=at(0, 11), **said)
+    assert load(SPAN).cases[0].alone
+
+
+def test_decisions_are_told_as_done(client: Client, shweta: User, week: Service) -> None:
+    client.force_login(shweta)
+    page = client.get("/analytics/?from=2026-03-02&to=2026-03-08").content.decode()
+    assert "1 approved" in page
 
 
 def test_days_are_those_of_the_persons_zone(client: Client, shweta: User, week: Service) -> None:

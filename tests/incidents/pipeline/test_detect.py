@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from incidents.models import Deployment, Incident
 from incidents.pipeline import detect, fates
 from incidents.states import Status, Step
+from incidents.values import Failure
 from monitoring.models import FaultInjection, HealthChange, Service, ServiceHealth
 from tests.incidents import made
 
@@ -98,6 +99,17 @@ def test_a_failure_opens_one_incident(world: World) -> None:
     incident = world.only()
     assert (incident.status, incident.failed_since) == (Status.DETECTED, NOON)
     assert incident.title == "Orders: NameError on GET /health"
+
+
+@pytest.mark.parametrize(
+    ("error_type", "words"),
+    [("absent", "no process"), ("", "no process"), ("SIGKILL", "process ended (SIGKILL)")],
+)
+def test_a_process_that_is_gone_is_not_blamed_on_a_request(
+    world: World, error_type: str, words: str
+) -> None:
+    gone = Failure(symptom="no_process", error_type=error_type, method="GET", path="/health")
+    assert detect.headline(world.service, gone) == f"Orders: {words}"
 
 
 def test_the_same_cause_joins_and_another_gets_its_own(world: World) -> None:

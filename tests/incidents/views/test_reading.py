@@ -73,7 +73,7 @@ def test_an_ended_incident_says_on_which_day_it_was(service: Service, reader: Us
     incident = rows.resolved(service, reader, at=at + timedelta(minutes=4))
     Incident.objects.filter(pk=incident.pk).update(failed_since=at, detected_at=at)
     text = text_of(reader, f"/incidents/{incident.pk}/")
-    assert "5 Mar 2024, 22:30, lasted 4 min 00 s" in text
+    assert "5 Mar 2024, 22:30 IST, lasted 4 min 00 s" in text
 
 
 def test_a_persons_decision_is_told_as_what_they_did(service: Service, reader: User) -> None:
