@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from launcher import bootstrap, datadir, valkey
+from launcher import bootstrap, datadir, valkey, yours
 from launcher.banner import banner, base_url, is_loopback, reachable
 from launcher.child import Surroundings
 from launcher.console import LauncherError, event, note, say
@@ -54,6 +54,7 @@ def up(arguments: Sequence[str]) -> int:
     refuse_busy_port(start.host, start.port)
     datadir.remember_demo(start.layout, demo=start.demo)
     bootstrap.ensure(start.layout, "requirements.txt", start.env)
+    yours.check(start.layout, start.env)
     return run(start, guard_lock)
 
 

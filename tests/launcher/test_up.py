@@ -15,6 +15,7 @@ import pytest
 
 from launcher.layout import Layout
 from launcher.valkey import last_broker
+from tests.browser.stack import Broker
 from tests.launcher.checkout import alive, wait_until
 from tests.launcher.conftest import Launch
 
@@ -199,10 +200,51 @@ def test_the_mode_is_remembered(launch: Launch) -> None:
     assert "ran seed_demo" not in again.trace()
 
 
-def test_with_redis_url_no_broker_is_started(launch: Launch, checkout: Path) -> None:
-    launch(REDIS_URL="redis://127.0.0.1:6379/0").ready()
-    assert not (checkout / "var" / "run" / "valkey.json").exists()
-    assert not (checkout / "var" / "logs" / "valkey.log").exists()
+def test_with_redis_url_no_broker_is_started(
+    launch: Launch, checkout: Path, tmp_path: Path
+) -> None:
+    own = Broker(tmp_path)
+    own.start()
+    try:
+        launch(REDIS_URL=own.url).ready()
+        assert not (checkout / "var" / "run" / "valkey.json").exists()
+        assert not (checkout / "var" / "logs" / "valkey.log").exists()
+    finally:
+        own.stop()
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "why"),
+    [
+        ("REDIS_URL", "redis://127.0.0.1:1/0", "refused"),
+        ("REDIS_URL", "http://127.0.0.1/", "must be redis://"),
+        ("REDIS_URL", "nonsense", "must be redis://"),
+        ("DATABASE_URL", "postgres://me:mine@127.0.0.1:1/agentops", "refused"),
+        ("DATABASE_URL", "mysql://127.0.0.1/agentops", "must be postgres://"),
+    ],
+)
+def test_a_part_of_ones_own_that_cannot_be_reached_is_said_before_anything_starts(
+    launch: Launch, name: str, url: str, why: str
+) -> None:
+    launched = launch(**{name: url})
+    assert launched.process.wait(timeout=15) == 1
+    said = launched.said()
+    assert name in said
+    assert why in said
+    assert "Traceback" not in said
+    assert not launched.trace()
+
+
+def test_a_wrong_password_of_ones_own_broker_is_said(launch: Launch, tmp_path: Path) -> None:
+    own = Broker(tmp_path)
+    own.start()
+    try:
+        launched = launch(REDIS_URL=f"redis://:wrong@127.0.0.1:{own.port}/0")
+        assert launched.process.wait(timeout=15) == 1
+        assert "REDIS_URL does not work" in launched.said()
+        assert "password" in launched.said().lower()
+    finally:
+        own.stop()
 
 
 def test_a_failed_migration_ends_the_start_with_its_log(launch: Launch) -> None:
