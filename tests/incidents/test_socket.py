@@ -331,7 +331,6 @@ def test_a_page_that_is_too_far_behind_reads_itself_again_instead_of_falling_sil
 def test_it_works_under_uvicorn_too(
     data_folder: Any, broker: Broker, web: Web, service: Service, shweta: User
 ) -> None:
-    pytest.importorskip("uvicorn")
     other = Web(data_folder, broker, server="uvicorn")
     other.start()
     try:
