@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from monitoring.globs import safe_relative
 
@@ -19,6 +20,7 @@ MAX_OUTPUT = 2000
 METHOD = "CHECK"
 """Stands for the method in a verdict of a check command, which asked no request of ours."""
 _PATTERN = re.compile(r"[*?\[\]{}]")
+_MODULE = re.compile(r"\w+(\.\w+)*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,9 +33,18 @@ class CheckCommand:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Return the words that may name a file of the service's directory: what the check itself consists of."""
+        """Return the files of the service's directory that the check itself may consist of: those its words name."""
         fitting = (word.removeprefix("./") for word in self.words if not _PATTERN.search(word))
-        return tuple(word for word in fitting if "." in word and safe_relative(word))
+        named = [word for word in fitting if "." in word and safe_relative(word)]
+        return (*named, *self._module())
+
+    def _module(self) -> tuple[str, ...]:
+        """Return the files that Python runs for `-m package.module`."""
+        for option, name in pairwise(self.words):
+            if option == "-m" and _MODULE.fullmatch(name):
+                path = name.replace(".", "/")
+                return (f"{path}.py", f"{path}/__main__.py", f"{path}/__init__.py")
+        return ()
 
 
 @dataclass(frozen=True, kw_only=True)

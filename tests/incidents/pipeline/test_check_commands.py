@@ -214,3 +214,9 @@ def test_a_check_that_cannot_be_run_says_so_and_lowers_autonomy(
 )
 def test_the_files_of_a_check_are_known(command: CheckCommand) -> None:
     assert command.files == ("a/check.py",)
+
+
+def test_a_module_that_a_check_starts_is_protected_as_a_file_is() -> None:
+    command = CheckCommand(name="x", words=("python3", "-m", "checks.books", "{port}"))
+    assert set(command.files) >= {"checks/books.py", "checks/books/__main__.py"}
+    assert CheckCommand(name="x", words=("sh", "-m", "../books", "-m")).files == ()
