@@ -74,7 +74,9 @@ class Service(models.Model):
     repository_url = models.URLField(blank=True)
     repository_branch = models.CharField(max_length=120, default="main")
 
-    interval = models.FloatField(default=5.0, validators=[MinValueValidator(0.5)])
+    interval = models.FloatField(
+        default=settings.MONITOR_INTERVAL, validators=[MinValueValidator(0.5)]
+    )
     timeout = models.FloatField(default=2.0, validators=[MinValueValidator(0.1)])
     slow_ms = models.FloatField(
         default=1500.0, help_text="An answer slower than this is a failure."
