@@ -178,8 +178,22 @@ def _recover(change: HealthChange) -> None:
         if flapping.is_flapping(change.service, now=change.at):
             flapping.hold(incident, now=change.at)
         else:
-            undone = incident.deployments.filter(state=Deployment.State.UNDONE).exists()
-            _end(incident, AFTER_UNDO if undone else "The service is healthy again without us.")
+            _end(incident, _what_helped(incident))
+
+
+def _what_helped(incident: Incident) -> str:
+    """Return since when a service is healthy for which this incident's own fix did nothing."""
+    if incident.deployments.filter(state=Deployment.State.UNDONE).exists():
+        return AFTER_UNDO
+    live = Deployment.objects.filter(
+        state__in=[Deployment.State.RESTARTED, Deployment.State.HEALTHY],
+        incident__service=incident.service_id,
+        written_at__gte=incident.detected_at,
+    )
+    helped = live.exclude(incident=incident).order_by("-id").first()
+    if helped is None:
+        return "The service is healthy again without us."
+    return f"The service is healthy again since the fix of incident {helped.incident_id} is live."
 
 
 def _end_held(incident_id: int) -> None:

@@ -39,7 +39,6 @@ DOES_NOW = {
 }
 ENDED_WORDS = {
     Status.RESOLVED: "Resolved",
-    Status.RECOVERED: "Healthy again without us",
     Status.REJECTED: "The fix was rejected; the service may still be failing",
     Status.CLOSED: "Closed by a person",
 }
@@ -148,11 +147,16 @@ def asked(loaded: Loaded) -> str:
     if incident.waits_for:
         return incident.waits_for
     if incident.status in ENDED:
-        if _recovered_by_undo(loaded):
-            return AFTER_UNDO
+        if incident.status == Status.RECOVERED:
+            return AFTER_UNDO if _recovered_by_undo(loaded) else _what_helped(incident)
         by_itself = " without a person" if incident.auto_resolved else ""
         return f"{ENDED_WORDS[Status(incident.status)]}{by_itself}."
     return f"{DOES_NOW.get(Step(incident.step), 'The agent is at work')}."
+
+
+def _what_helped(incident: Incident) -> str:
+    entry = incident.timeline.filter(kind="recovered").last()
+    return entry.text if entry else "Healthy again without us."
 
 
 def _hit(loaded: Loaded) -> str:

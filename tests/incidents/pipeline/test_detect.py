@@ -14,10 +14,12 @@ from django.test.utils import CaptureQueriesContext
 
 from incidents.models import Deployment, Incident
 from incidents.pipeline import detect, fates
+from incidents.queries import page
 from incidents.states import Status, Step
 from incidents.values import Failure
 from monitoring.models import FaultInjection, HealthChange, Service, ServiceHealth
-from tests.incidents import made
+from teams.models import User
+from tests.incidents import made, rows
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
@@ -156,6 +158,21 @@ def test_the_same_cause_within_15_minutes_reopens_with_the_new_observation(world
     assert (incident.reopened, incident.attempt, incident.ended_at) == (1, 2, None)
     assert incident.failure["detail"] == "second"
     assert incident.failed_since == world.now
+
+
+def test_one_that_the_fix_of_another_healed_does_not_say_that_it_was_without_us(
+    world: World, shweta: User
+) -> None:
+    world.fails("KeyError")
+    world.look()
+    incident = world.only()
+    other = rows.resolved(world.service, shweta, at=incident.detected_at + timedelta(seconds=5))
+    world.later(10).is_well()
+    world.look()
+    incident.refresh_from_db()
+    assert incident.status == Status.RECOVERED
+    said = page.head(page.load(incident.pk))["asked"]
+    assert said == f"The service is healthy again since the fix of incident {other.pk} is live."
 
 
 def test_after_15_minutes_it_is_a_new_incident(world: World) -> None:
