@@ -106,6 +106,17 @@
     if (read(KEY) === "allowed" && isNew(fresh)) play(fresh);
   }
 
+  // An alert that comes at the lower edge moves nothing but what has the focus, when it would lie under it.
+  function uncover(slot) {
+    const focused = document.activeElement;
+    if (!slot.firstElementChild || !focused.closest(".main__page")) return;
+    const under = focused.getBoundingClientRect().bottom - slot.getBoundingClientRect().top;
+    if (under > 0 && focused.getBoundingClientRect().top < innerHeight) window.scrollBy({ top: under + 8, behavior: "instant" });
+  }
+
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.detail.target.id === "voice-slot") uncover(event.detail.target);
+  });
   document.addEventListener("DOMContentLoaded", arrived);
   document.addEventListener("htmx:afterSettle", arrived);
   document.addEventListener("htmx:wsAfterMessage", arrived);

@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page, expect
 
 from agentops_site import speaking
 from monitoring.models import Service
 from teams.models import User
 from tests.browser.conftest import OpenPage
 from tests.browser.stack import Web
-from tests.browser.test_every_page import settle
+from tests.browser.test_every_page import SIDEWAYS, settle
+from tests.browser.test_incident_pages import live, violations
 from tests.browser.test_voice import alert
 from tests.incidents import rows
 
@@ -56,3 +57,89 @@ def test_what_a_finger_taps_is_44_pixels_high(
         settle(page)
         found[path] = small_targets(page)
     assert {path: small for path, small in found.items() if small} == {}
+
+
+PLACES = """() => ['h1', '#incident-body', '#comment-form', '#incident-decision .button--primary']
+  .map(one => Math.round(document.querySelector(one).getBoundingClientRect().top))"""
+HIT = """one => { const box = one.getBoundingClientRect();
+  return one.contains(document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2)); }"""
+FIRST_TAP = """() => { new MutationObserver(() => {
+    const alert = document.querySelector('.voice-alert');
+    if (alert) window.firstTap ??= getComputedStyle(alert).pointerEvents;
+  }).observe(document.getElementById('voice-slot'), {childList: true}); }"""
+ON_ITS_EDGE = """() => { const link = document.querySelector('#incident-body summary');
+  link.focus({preventScroll: true});
+  scrollTo({top: scrollY + link.getBoundingClientRect().bottom
+    - document.querySelector('.decision-bar').getBoundingClientRect().top, behavior: 'instant'}); }"""
+widths = pytest.mark.parametrize("width", [PHONE, 1440])
+
+
+@widths
+def test_an_alert_that_arrives_late_moves_nothing_and_covers_no_decision(
+    open_page: OpenPage, service: Service, shweta: User, width: int
+) -> None:
+    asked = rows.asked(service)
+    page = open_page(shweta, f"/incidents/{asked.pk}/", width=width).page
+    live(page)
+    page.evaluate("scrollTo({top: 500, behavior: 'instant'})")
+    before = page.evaluate(PLACES)
+    page.evaluate(FIRST_TAP)
+    said, bar = arrive(page), page.locator("#incident-decision")
+    assert page.evaluate(PLACES) == before
+    assert page.evaluate("window.firstTap") == "none"  # a tap on its way goes to what was there
+    expect(said).to_have_css("pointer-events", "auto")
+    expect(said).to_be_in_viewport(ratio=1)
+    expect(bar).to_be_in_viewport(ratio=1)
+    assert bar.get_by_role("button", name="Approve", exact=True).evaluate(HIT)
+    assert edge(said, "bottom") <= edge(bar, "top")
+    said.locator("summary").click()
+    assert page.evaluate(PLACES)[-1] == before[-1]  # nor does reading it move the decision
+    assert violations(page) == []
+    page.keyboard.press("End")
+    page.wait_for_function("() => scrollY + innerHeight >= document.body.scrollHeight - 1")
+    assert edge(page.locator("#comment-form"), "bottom") <= edge(said, "top")
+
+
+@widths
+def test_an_alert_does_not_cover_what_has_the_focus(
+    open_page: OpenPage, service: Service, shweta: User, width: int
+) -> None:
+    asked = rows.asked(service)
+    page = open_page(shweta, f"/incidents/{asked.pk}/", width=width).page
+    live(page)
+    page.evaluate(ON_ITS_EDGE)
+    said = arrive(page)
+    page.wait_for_function("() => document.activeElement.matches('summary')")
+    for _ in range(6):
+        assert edge(page.locator(":focus"), "bottom") <= edge(said, "top")
+        page.keyboard.press("Tab")
+
+
+@widths
+def test_where_nothing_is_asked_the_alert_alone_stays_in_reach(
+    open_page: OpenPage, service: Service, shweta: User, width: int
+) -> None:
+    over = rows.resolved(service, shweta)
+    page = open_page(shweta, f"/incidents/{over.pk}/", width=width).page
+    for path in [f"/incidents/{over.pk}/", "/accounts/profile/", "/"]:
+        page.goto(path)
+        live(page)
+        said = arrive(page)
+        expect(said).to_be_in_viewport(ratio=1)
+        low = page.viewport_size["height"] - edge(said, "bottom") if page.viewport_size else -1
+        assert 0 <= low <= (0 if width == PHONE else 80), path
+        assert page.evaluate(SIDEWAYS) <= 0
+        said.get_by_role("button", name="Put this spoken alert away").click()
+        expect(said).to_have_count(0)
+
+
+def arrive(page: Page) -> Locator:
+    """Have an alert pushed to the page, and return it once it is there."""
+    speaking.speak(alert(f"Orders fail {timezone.now()}").pk, now=timezone.now())
+    said = page.locator("#voice-slot aside")
+    said.wait_for()
+    return said
+
+
+def edge(of: Locator, side: str) -> float:
+    return round(float(of.evaluate("(one, side) => one.getBoundingClientRect()[side]", side)), 1)
