@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from django.http import HttpRequest
+from django.templatetags.static import static
+
+
+def _style(request: HttpRequest) -> str:
+    return static("css/console.css")
+
+
 UNFOLD = {
     "SITE_TITLE": "AgentOps",
     "SITE_HEADER": "AgentOps",
@@ -11,6 +19,7 @@ UNFOLD = {
     "SITE_FAVICONS": [
         {"rel": "icon", "href": "/static/icons/favicon.svg", "type": "image/svg+xml"}
     ],
+    "STYLES": [_style],
     "SHOW_HISTORY": False,
     "ENVIRONMENT": None,
     "DASHBOARD_CALLBACK": "agentops_site.dashboard.context",

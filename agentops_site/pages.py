@@ -41,11 +41,23 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
         return JsonResponse({"detail": said}, status=404)
     if request.headers.get("HX-Request") == "true":
         return HttpResponse("Not here.", status=404, content_type="text/plain; charset=utf-8")
-    shopper = request.path.startswith("/shop/")
-    context = {"shopper": shopper, "signed_in": request.user.is_authenticated}
+    context = {"shopper": _is_shops(request), "signed_in": request.user.is_authenticated}
     return render(request, "404.html", context, status=404)
 
 
 def broken(request: HttpRequest) -> HttpResponse:
     """Answer 500 without asking the database or the session, either of which may be what broke."""
-    return render(None, "500.html", status=500)
+    return render(None, "500.html", {"shopper": _is_shops(request)}, status=500)
+
+
+def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer 403 to a form without a good token (CSRF_FAILURE_VIEW): a page that leads back, or one line for HTMX."""
+    if request.headers.get("HX-Request") == "true":
+        text = "This page is too old: load it again and repeat."
+        return HttpResponse(text, status=403, content_type="text/plain; charset=utf-8")
+    return render(request, "403_csrf.html", {"shopper": _is_shops(request)}, status=403)
+
+
+def _is_shops(request: HttpRequest) -> bool:
+    """Say whether a shopper asks: incidents and roles are nothing to them."""
+    return request.path.startswith("/shop/")

@@ -112,6 +112,7 @@ SESSION_SAVE_EVERY_REQUEST = False
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "agentops_site.pages.stale_form"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = flag("AGENTOPS_HTTPS", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SESSION_COOKIE_SECURE else None
 SECURE_REFERRER_POLICY = "same-origin"
@@ -137,6 +138,7 @@ DEFAULT_FROM_EMAIL = text("DEFAULT_FROM_EMAIL", "agentops@localhost")
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_I18N = False
+FORMAT_MODULE_PATH = ["agentops_site.formats"]
 USE_TZ = True
 
 # --- files --------------------------------------------------------------------------------------

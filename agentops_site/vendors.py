@@ -76,12 +76,17 @@ class Vendor:
             ("Calls in the last day", f"{self.calls_today} ({self.errors_today} failed)"),
             *small,
             ("Mean time of a call", latency),
-            ("Cost in the last day", f"${self.cost_today:.4f}"),
+            ("Cost in the last day", _dollars(self.cost_today)),
             (
                 "In all",
-                f"{self.state.calls} calls, {self.state.errors} failed, ${self.state.cost_usd:.4f}",
+                f"{self.state.calls} calls, {self.state.errors} failed, {_dollars(self.state.cost_usd)}",
             ),
         ]
+
+
+def _dollars(amount: float) -> str:
+    """Return cents, and what is less than one in full: a call costs a fraction of it."""
+    return f"${amount:.4f}" if 0 < amount < 0.01 else f"${amount:.2f}"
 
 
 @dataclass(frozen=True, kw_only=True)

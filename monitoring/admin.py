@@ -67,6 +67,18 @@ class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Service
         fields = "__all__"  # noqa: DJ007 (the admin's fieldsets choose)
+        labels: ClassVar[dict[str, str]] = {
+            "is_demo": "Demo",
+            "repository_url": "Repository URL",
+            "slow_ms": "Slow from (ms)",
+            "stop_with_agentops": "Stop with AgentOps",
+        }
+        help_texts: ClassVar[dict[str, str]] = {
+            "is_demo": "Faults may be injected.",
+            "interval": "Seconds from check to check.",
+            "timeout": "Seconds; no answer until then is a failure.",
+            "watch_seconds": "So long after a deploy a relapse undoes it.",
+        }
 
     def clean_maintenance_until(self) -> Any:
         """Refuse a window that is over before it begins: a manager with another clock would trust in it."""

@@ -56,6 +56,7 @@ class Panel:
     columns: list[str] = field(default_factory=list)
     rows: list[list[str]] = field(default_factory=list)
     more: int = 0
+    is_empty: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +129,7 @@ def panel(title: str, request: HttpRequest, answer: Answer) -> Panel:
         columns=rows[0] if good else [],
         rows=rows[1] if good else [],
         more=rows[2],
+        is_empty=good and _items(body) == [],
     )
 
 
@@ -203,11 +205,20 @@ def _facts(body: Any) -> list[tuple[str, str]]:
     if not isinstance(body, Mapping) or isinstance(body.get("items"), list):
         return []
     own = [(str(name), _short(value)) for name, value in body.items() if _is_plain(value)]
-    parts = [value for value in body.values() if isinstance(value, Mapping)]
-    below = [pair for part in parts for pair in part.items()]
+    below = _apart(body)
     states = [(name, value["status"]) for name, value in below if _has_status(value)]
     plain = [(name, value) for name, value in below if _is_plain(value)]
     return (own + [(str(name), _short(value)) for name, value in [*states, *plain]])[:MOST_FACTS]
+
+
+def _apart(body: Mapping[Any, Any]) -> list[tuple[str, Any]]:
+    """Return the values of the parts; a name that was there before says whose it is, or two figures look like one."""
+    found, known = [], {str(name) for name, value in body.items() if _is_plain(value)}
+    for part, inside in body.items():
+        for name, value in inside.items() if isinstance(inside, Mapping) else ():
+            found.append((f"{part}.{name}" if str(name) in known else str(name), value))
+            known.add(str(name))
+    return found
 
 
 def _is_plain(value: Any) -> bool:
@@ -220,7 +231,7 @@ def _has_status(value: Any) -> bool:
 
 def _rows(body: Any) -> tuple[list[str], list[list[str]], int]:
     """Return the first plain columns and rows of a list answer, and how many rows more there are."""
-    items = body.get("items") if isinstance(body, Mapping) else body
+    items = _items(body)
     if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
         return [], [], 0
     shown = items[:MOST_ROWS]
@@ -232,6 +243,10 @@ def _rows(body: Any) -> tuple[list[str], list[list[str]], int]:
     plain = sorted(plain, key=_interest)[:MOST_COLUMNS]
     rows = [[_short(item.get(name)) for name in plain] for item in shown]
     return [str(name) for name in plain], rows, len(items) - len(shown)
+
+
+def _items(body: Any) -> Any:
+    return body.get("items") if isinstance(body, Mapping) else body
 
 
 _TELLING = ("id", "name", "status", "total_cents", "price_cents", "stock", "email", "placed_at")

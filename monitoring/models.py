@@ -161,6 +161,9 @@ class ServiceHealth(models.Model):
         default=0, help_text="the count of probes when the tree was first seen as it is now"
     )
 
+    class Meta:
+        verbose_name_plural = "states of services"
+
     def __str__(self) -> str:
         return f"{self.service_id}: {self.state}"
 

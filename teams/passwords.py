@@ -89,6 +89,8 @@ class PasswordResetSent(views.PasswordResetDoneView):
     extra_context = {
         "heading": "Look into your mailbox",
         "text": "If the address belongs to somebody here, a link to set a new password is on its way.",
+        "url": reverse_lazy("login"),
+        "action": "Back to the sign-in page",
     }
 
 
@@ -115,6 +117,7 @@ class PasswordResetDone(views.PasswordResetCompleteView):
         "text": "Sign in with it now.",
         "url": reverse_lazy("login"),
         "action": "Sign in",
+        "main": True,
     }
 
 

@@ -31,7 +31,7 @@ class OnCall(models.Model):
     class Meta:
         ordering = ["service_id", "position", "id"]
         verbose_name = "on-call place"
-        verbose_name_plural = "on-call order"
+        verbose_name_plural = "on-call places"
         constraints = [
             models.UniqueConstraint(fields=["service", "person"], name="once_in_a_service_order"),
             models.UniqueConstraint(

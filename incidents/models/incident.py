@@ -32,7 +32,9 @@ class Incident(models.Model):
     fingerprint = models.CharField(max_length=64, db_index=True)
     title = models.CharField(max_length=200)
     status = models.CharField(
-        max_length=20, choices=[(s, s) for s in Status], default=Status.DETECTED
+        max_length=20,
+        choices=[(s, s.replace("_", " ").capitalize()) for s in Status],
+        default=Status.DETECTED,
     )
     step = models.CharField(
         max_length=10, choices=[(s, s) for s in Step], default=Step.COLLECT, blank=True

@@ -83,7 +83,7 @@ def calibration() -> dict[str, Any]:
         kind__in=LearningRecord.OUTCOMES, held__isnull=False, excluded_at=None, confidence__gt=0
     )
     sorted_in = bins((c, bool(h)) for c, h in settled.values_list("confidence", "held"))
-    labels = [f"{part.low:.1f} to {part.high:.1f}" for part in sorted_in]
+    labels = [f"{part.low:.1f}-{part.high:.1f}" for part in sorted_in]
     chart = charts.lines(
         "Promised confidence against what held",
         labels,

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from shop import cart, quotes, shelf
 from shop.cart import BadQuantity
+from shop.forms import COUNTRIES
 from shop.money import money
 from shop.pages import back_with, is_htmx, page, toast
 from shop.pictures import picture
@@ -130,7 +131,7 @@ def shown(quote: Quote) -> dict[str, Any]:
         "tax_label": f"Tax ({rate:g} %)",
         "total": money(quote.total_cents, quote.currency),
         "total_cents": quote.total_cents,
-        "country": quote.country,
+        "country": COUNTRIES.get(quote.country, quote.country),
         "is_estimate": quote.is_estimate,
     }
 

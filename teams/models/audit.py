@@ -54,7 +54,7 @@ class AuditEntry(models.Model):
     class Meta:
         ordering = ["-sequence"]
         verbose_name = "audit entry"
-        verbose_name_plural = "audit trail"
+        verbose_name_plural = "audit trail entries"
         indexes = [models.Index(fields=["target_type", "target_id"], name="audit_by_target")]
 
     def __str__(self) -> str:

@@ -42,7 +42,7 @@ class MatrixRow(models.Model):
     class Meta:
         ordering = ["service_slug", "verb", "role"]
         verbose_name = "right"
-        verbose_name_plural = "approval matrix"
+        verbose_name_plural = "approval matrix rows"
         constraints = [
             models.UniqueConstraint(
                 fields=["role", "verb", "service_slug"], name="one_right_per_role_verb_service"

@@ -161,14 +161,14 @@ def test_every_fault_is_shown_with_what_it_does_and_the_way_back(
 ) -> None:
     lead, viewer = signed_in("team_lead"), signed_in("viewer")
     page = lead.get("/services/shop/break/").content.decode()
-    assert page.count("Put it in") == len(all_faults()) >= 14
+    assert page.count(">Inject<") == len(all_faults()) >= 14
     for fault in all_faults():
         for words in (fault.title, fault.what, fault.symptom):
             assert escape(words) in page
     assert "Put everything back" in page
     assert "/services/shop/break/" in lead.get("/services/shop/").content.decode()
     read = viewer.get("/services/shop/break/").content.decode()
-    assert "Put it in" not in read
+    assert ">Inject<" not in read
     assert "Put everything back" not in read
     assert "ask a team lead or a manager" in read
     Service.objects.update(is_demo=False)

@@ -62,6 +62,7 @@ def test_a_purchase_is_confirmed_and_is_in_my_orders_of_this_session_only(store:
     assert store.sold()[0]["total_cents"] == row.expected_cents
     assert "Thank you" in text_of(store.see(f"/shop/orders/{row.code}/"))
     assert row.code in text_of(store.see("/shop/orders/"))
+    assert "</time> ," not in store.see("/shop/orders/").content.decode()
     assert store.cart() == {}
 
     stranger = Client()

@@ -252,3 +252,14 @@ def test_a_changed_password_ends_the_other_sessions(client: Client, yash: User) 
     assert is_signed_in(client)
     assert not is_signed_in(other)
     assert AuditEntry.objects.filter(verb="user.password_changed").count() == 1
+
+
+def test_whoever_asked_for_a_link_finds_back_to_the_sign_in(client: Client) -> None:
+    assert 'href="/accounts/login/">Back to' in client.get("/accounts/reset/sent/").content.decode()
+
+
+def test_the_rules_of_a_password_are_the_fields_help(client: Client, yash: User) -> None:
+    client.force_login(yash)
+    page = client.get("/accounts/password/").content.decode()
+    # A list ends a paragraph: in one, the rules would stand outside of what the field is described by.
+    assert '<div class="field__help" id="id_new_password1_helptext"><ul>' in page

@@ -153,3 +153,16 @@ def test_the_audit_trail_is_read_only(console: Client) -> None:
 def test_groups_are_for_superusers(console: Client) -> None:
     assert console.get("/admin/auth/group/").status_code == 403
     assert Group.objects.filter(name="Managers").exists()
+
+
+def test_times_in_the_console_say_their_zone(console: Client) -> None:
+    audit.record(actor="system", verb="x", target="y")
+    page = console.get("/admin/teams/auditentry/").content.decode()
+    assert re.search(r"\d{1,2} \w{3} \d{4}, \d\d:\d\d UTC", page)
+    assert re.search(r"\d audit (entry|trail entries)\s", page)
+
+
+def test_long_words_of_the_console_break(console: Client) -> None:
+    entry = audit.record(actor="system", verb="x", target="y")
+    page = console.get(f"/admin/teams/auditentry/{entry.pk}/change/").content.decode()
+    assert "css/console.css" in page  # 64 letters of a hash would push a phone's page sideways

@@ -149,7 +149,7 @@ def test_the_chart_and_its_table_show_settled_outcomes_only(matrix: None) -> Non
     record(confidence=0.92, held=False, kind="reject")
     shown = reads.calibration()
     assert shown["count"] == 2
-    assert shown["chart"]["table"].rows[-1][:4] == ["0.9 to 1.0", "2", "94 %", "50 % (1)"]
+    assert shown["chart"]["table"].rows[-1][:4] == ["0.9-1.0", "2", "94 %", "50 % (1)"]
 
 
 def test_a_manager_leaves_a_record_out_with_a_reason_and_on_record(

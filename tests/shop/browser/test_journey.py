@@ -76,7 +76,7 @@ def test_a_shopper_looks_around_changes_the_cart_and_buys(
     page.wait_for_load_state()
     fill(page)
     page.select_option("[name=country]", "AT")
-    expect(page.get_by_text("Shipping to AT")).to_be_visible()
+    expect(page.get_by_text("Shipping to Austria")).to_be_visible()
     pay(page)
     expect(page.get_by_role("heading", level=1)).to_have_text("Thank you. Your order is placed.")
     order = target_shop.get("/api/orders").json["items"][0]
