@@ -159,7 +159,7 @@ def test_times_in_the_console_say_their_zone(console: Client) -> None:
     audit.record(actor="system", verb="x", target="y")
     page = console.get("/admin/teams/auditentry/").content.decode()
     assert re.search(r"\d{1,2} \w{3} \d{4}, \d\d:\d\d UTC", page)
-    assert re.search(r"\d audit (entry|trail entries)\s", page)
+    assert "Audit trail entries" in page
 
 
 def test_long_words_of_the_console_break(console: Client) -> None:
