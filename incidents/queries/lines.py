@@ -10,15 +10,15 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db.models import QuerySet
+from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.html import escape
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
-from incidents.models import Incident
+from incidents.models import Fix, Incident
 from incidents.queries.words import between, severity_html, status_html
-from incidents.states import WAITING
+from incidents.states import WAITING, Status
 
 COLUMNS = [
     *("pk", "title", "status", "severity", "detected_at", "failed_since", "ended_at", "waits_for"),
@@ -27,8 +27,20 @@ COLUMNS = [
 ]
 
 
+def _offers() -> ExpressionWrapper[Any]:
+    """Say whether somebody can decide: an escalated incident may have no fix, then there is nothing to decide about.
+
+    As `Loaded.offered` says of one: the chosen fix, else another that was up, unless it went live already.
+    """
+    fixes = Fix.objects.filter(incident=OuterRef("pk"), attempt=OuterRef("attempt"))
+    chosen, fresh = fixes.filter(state=Fix.State.CHOSEN), Q(deployment__isnull=True)
+    was_up = Q(state=Fix.State.CANDIDATE) | Q(decisions__isnull=False)
+    found = Exists(chosen.filter(fresh)) | (~Exists(chosen) & Exists(fixes.filter(was_up & fresh)))
+    return ExpressionWrapper(~Q(status=Status.ESCALATED) | Q(found), BooleanField())
+
+
 class Line(NamedTuple):
-    """What is read of an incident for its line, in the order of COLUMNS."""
+    """What is read of an incident for its line, in the order of COLUMNS, and whether it `offers` a fix."""
 
     pk: int
     title: str
@@ -44,17 +56,19 @@ class Line(NamedTuple):
     assignee_id: int | None
     assignee_name: str | None
     assignee_email: str | None
+    offers: bool
 
 
 def lines(found: QuerySet[Incident]) -> list[Line]:
     """Return the lines of the incidents found; one query, no models."""
-    rows: Iterable[tuple[Any, ...]] = found.values_list(*COLUMNS)
+    rows: Iterable[tuple[Any, ...]] = found.values_list(*COLUMNS, _offers())
     return [Line._make(row) for row in rows]
 
 
 def line_html(line: Line, *, asks: bool = False) -> SafeString:
-    """Return the line; `asks` adds the button that leads to the decision."""
+    """Return the line; `asks` adds the button that leads to the decision, where there is one to make."""
     url = f"/incidents/{line.pk}/"
+    decides = asks and line.status in WAITING and line.offers and not line.taken_over_by_id
     note = "" if line.ended_at else _in_hands(line)
     note = note or (line.waits_for if line.status in WAITING else "")
     return SafeString(
@@ -63,7 +77,7 @@ def line_html(line: Line, *, asks: bool = False) -> SafeString:
         f'<div class="row__meta">{_meta(line)}</div>'
         f"{_NOTE.format(escape(note)) if note else ''}</div>"
         f'<div class="row__end">{severity_html(line.severity)}{status_html(line.status)}'
-        f"{_DECIDE.format(url, line.pk) if asks and line.status in WAITING else ''}</div></li>"
+        f"{_DECIDE.format(url, line.pk) if decides else ''}</div></li>"
     )
 
 

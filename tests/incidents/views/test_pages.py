@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from incidents.models import Decision, Evidence, Fix, Incident, SafetyReview, Trial
+from incidents.models import Decision, Deployment, Evidence, Fix, Incident, SafetyReview, Trial
 from monitoring.models import Service, ServiceHealth
 from teams.models import User
 from tests.incidents import rows
@@ -297,6 +297,41 @@ def test_without_a_fix_there_is_nothing_to_reject(service: Service, shweta: User
     assert 'data-open-dialog="reject-dialog"' not in text
     assert 'data-open-dialog="close-dialog"' in text
     assert "The cause was not found" in text_of(shweta, f"/incidents/{incident.pk}/")
+
+
+def test_the_list_says_decide_only_where_something_can_be_decided(
+    service: Service, shweta: User
+) -> None:
+    incident = rows.incident(service, status="ESCALATED", waits_for="An expert has to look.")
+    decide = f'href="/incidents/{incident.pk}/#incident-decision"'
+    assert incident.title in section(text_of(shweta, "/"), "needs")
+    assert decide not in text_of(shweta, "/")
+    fix = rows.proposed(incident)
+    assert decide in text_of(shweta, "/")
+    other = rows.proposed(incident, state="candidate", rank=2)
+    given = rows.ruled(incident, fix, Decision.Kind.APPROVE)
+    Deployment.objects.create(incident=incident, fix=fix, decision=given, state="undone")
+    assert decide not in text_of(shweta, "/")  # it went live already and was undone
+    Fix.objects.filter(pk=fix.pk).update(state="lost")
+    assert decide in text_of(shweta, "/")  # about the other one
+    Fix.objects.filter(pk=other.pk).update(state="lost")
+    assert decide not in text_of(shweta, "/")
+    Incident.objects.filter(pk=incident.pk).update(status="AWAITING_APPROVAL")
+    assert decide in text_of(shweta, "/")
+    Incident.objects.filter(pk=incident.pk).update(taken_over_by=shweta)
+    assert decide not in text_of(shweta, "/")
+
+
+def test_the_bar_stays_in_reach_only_for_whom_it_has_a_deed(
+    service: Service, shweta: User, bhumika: User
+) -> None:
+    incident = rows.incident(service, status="ESCALATED", waits_for="An expert has to look.")
+    assert "decision-bar--still" not in bar_of(shweta, incident)
+    assert "I take it over" in bar_of(shweta, incident)
+    Incident.objects.filter(pk=incident.pk).update(
+        taken_over_by=bhumika, acknowledged_at=incident.detected_at
+    )
+    assert "decision-bar--still" in bar_of(shweta, incident)
 
 
 def test_what_a_person_took_over_is_not_shown_as_the_agents_work(
