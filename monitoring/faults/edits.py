@@ -31,9 +31,15 @@ def take_out(fault: Fault, path: str, *, before: bytes, now: bytes | None) -> by
     for edit in reversed([edit for edit in fault.edits if edit.path == path]):
         if text.count(edit.new) == 1:
             text = text.replace(edit.new, edit.old)
-        elif text.count(edit.old) != 1:
+        elif text.count(edit.old) != 1 or _left_of(edit, before=before, text=text):
             return before
     return text
+
+
+def _left_of(edit: Edit, *, before: bytes, text: bytes) -> bool:
+    """Say whether somebody put back only a part of an edit: the rest, without the others, may not even start."""
+    brought = set(edit.new.splitlines()) - set(before.splitlines())
+    return not brought.isdisjoint(text.splitlines())
 
 
 def _replaced(text: bytes | None, edit: Edit) -> bytes:
