@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from monitoring import configuration, operations
 from monitoring.fault_actions import FaultActions
@@ -63,6 +64,12 @@ class ByMatrix:
 
 class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
     """Checks the row as the API does, so that both say the same of the same mistake."""
+
+    auto_ceiling = forms.ChoiceField(
+        choices=[(name, name) for name in configuration.CEILINGS],
+        help_text="The highest severity that may be fixed without a person.",
+        widget=UnfoldAdminSelectWidget,
+    )
 
     class Meta:
         model = Service

@@ -22,6 +22,8 @@ from teams import audit
 from teams.models import User
 from teams.roles import SEVERITIES
 
+CEILINGS = SEVERITIES[: SEVERITIES.index("medium") + 1]
+"""Up to which severity a service may be fixed without a person."""
 LONGEST_TIMEOUT = 60.0
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*$")
 
@@ -192,10 +194,9 @@ def _timeout(service: Service) -> str:
 
 
 def _auto_ceiling(service: Service) -> str:
-    allowed = SEVERITIES[: SEVERITIES.index("medium") + 1]
-    if service.auto_ceiling in allowed:
+    if service.auto_ceiling in CEILINGS:
         return ""
-    return f"One of {', '.join(allowed)}: above medium nothing is fixed without a person."
+    return f"One of {', '.join(CEILINGS)}: above medium nothing is fixed without a person."
 
 
 def _auto_threshold(service: Service) -> str:

@@ -18,7 +18,7 @@ from incidents.states import Status, Step
 from incidents.values import Severity
 from teams.models import User
 from tests.browser.conftest import OpenPage
-from tests.incidents import made
+from tests.incidents import made, rows
 
 AXE = (Path(__file__).parents[1] / "vendor" / "axe.min.js").read_text()
 VIOLATIONS = """async () => (await axe.run()).violations.map(
@@ -108,6 +108,25 @@ def test_a_notification_is_read_by_keyboard(
     page.get_by_role("button", name="Mark as read: Waits for you").press("Enter")
     page.wait_for_load_state("networkidle")
     assert page.get_by_role("link", name="Waits for you").count() == 0
+
+
+OVERLAP = """(link) => {
+    const words = document.createRange(), rest = document.createRange();
+    words.selectNodeContents(link); rest.selectNode(link.nextSibling);
+    const lines = [...words.getClientRects()], first = rest.getClientRects()[0];
+    return [lines.length, Math.max(...lines.map((line) => line.bottom)) - first.top];
+}"""
+
+
+def test_a_long_title_does_not_lie_over_what_follows_it(
+    filled: list[str], open_page: OpenPage, shweta: User
+) -> None:
+    title = "Payments and reconciliation for the whole of northern Europe: TimeoutError on GET /x"
+    rows.asked(made.service(slug="pay", name="Pay"), title=title)
+    page = open_page(shweta, "/learning/", width=390).page
+    lines, over = page.get_by_role("link", name=title).evaluate(OVERLAP)
+    assert lines > 1
+    assert over <= 4  # boxes of lines touch, letters do not
 
 
 def test_the_console_opens_without_a_complaint(

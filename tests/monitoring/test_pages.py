@@ -252,6 +252,9 @@ class TestConsole:
             "auto_ceiling": "medium", "auto_threshold": 0.85, "escalation_threshold": 0.5,
             "limit_per_fingerprint": 3, "limit_per_service": 6, "watch_seconds": 120, "enabled": "on",
         }  # fmt: skip
+        blank = manager.get("/admin/monitoring/service/add/").content.decode()
+        assert '<option value="medium"' in blank
+        assert '<option value="high"' not in blank  # nothing above medium is fixed alone
         bad = manager.post("/admin/monitoring/service/add/", form | {"directory": "/no/such"})
         assert "There is no directory /no/such." in bad.content.decode()
         added = manager.post("/admin/monitoring/service/add/", form)
