@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from importlib.util import find_spec
+from math import inf
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -32,15 +33,19 @@ def flag(name: str, *, default: bool) -> bool:
     raise ImproperlyConfigured(f"{name}={value!r} is neither 1/true/yes/on nor 0/false/no/off.")
 
 
-def number(name: str, default: float) -> float:
-    """Return a number; a text that is none names the variable in the error."""
+def number(name: str, default: float, *, least: float = -inf, most: float = inf) -> float:
+    """Return a number within its limits; a text that is none names the variable in the error."""
     value = text(name, "")
     if not value:
         return float(default)
     try:
-        return float(value)
+        given = float(value)
     except ValueError as error:
         raise ImproperlyConfigured(f"{name}={value!r} is not a number.") from error
+    if not least <= given <= most:
+        limits = f"from {least:g} to {most:g}" if most < inf else f"of at least {least:g}"
+        raise ImproperlyConfigured(f"{name}={value!r} is not a number {limits}.")
+    return given
 
 
 def kept_secret_key(data_dir: Path) -> str:

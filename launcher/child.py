@@ -19,6 +19,7 @@ LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 LOG_LIMIT = 5_000_000
 TAIL_BYTES = 4_000
+WRONG_SETTING = "django.core.exceptions.ImproperlyConfigured: "
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,12 @@ def tail(log: Path, lines: int = 15) -> str:
     except OSError as error:
         return f"(the log cannot be read: {error})"
     return "\n".join(text.splitlines()[-lines:]) or "(the log is empty)"
+
+
+def wrong_setting(said: str) -> str:
+    """Return what a process said about a setting as its last words, or an empty text."""
+    last = said.rstrip().rpartition("\n")[2]
+    return last.removeprefix(WRONG_SETTING) if last.startswith(WRONG_SETTING) else ""
 
 
 def ending(status: int) -> str:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from launcher.child import Process, Running, Surroundings, ending, rotate, tail
+from launcher.child import Process, Running, Surroundings, ending, rotate, tail, wrong_setting
 from launcher.console import LauncherError, event, indented
 from launcher.signals import Signals
 
@@ -171,11 +171,13 @@ class Supervisor:
             if status != 0 and not child.awaited:
                 event(self._failure(child.process.name, ending(status)))
         else:
-            self._schedule_restart(child, ending(status))
+            self._schedule_restart(child, status)
 
-    def _schedule_restart(self, child: Child, how: str) -> None:
+    def _schedule_restart(self, child: Child, status: int) -> None:
         delay = child.note_crash(time.monotonic())
-        name = child.process.name
+        name, how = child.process.name, ending(status)
+        if status == 1 and wrong_setting(tail(self._around.logs / f"{name}.log")):
+            raise LauncherError(self._failure(name, how))  # another start would end the same
         if delay is None:
             raise LauncherError(
                 self._failure(
@@ -187,7 +189,10 @@ class Supervisor:
 
     def _failure(self, name: str, how: str) -> str:
         log = self._around.logs / f"{name}.log"
-        return f"{name} {how}. The end of its log ({log}):\n{indented(tail(log))}"
+        said = tail(log)
+        if wrong := wrong_setting(said):
+            return f"A setting is wrong: {wrong}\nMend it in the environment or in .env. ({name} {how}; its log: {log})"
+        return f"{name} {how}. The end of its log ({log}):\n{indented(said)}"
 
     def _log_of(self, name: str) -> str:
         return str(self._around.logs / f"{name}.log")

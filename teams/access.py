@@ -31,7 +31,10 @@ from teams.roles import (
 )
 
 NAMES_SHOWN = 3
-_NOBODY = "nobody who is active may: ask a manager to change the approval matrix"
+_NOBODY = (
+    "nobody who is active may: ask a manager to add somebody whose role may, such as a team lead, "
+    "or to change the approval matrix"
+)
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 

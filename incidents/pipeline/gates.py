@@ -93,6 +93,9 @@ def asked_of(incident: Incident) -> str:
     """Return whom the question goes to, in words."""
     people = approvers(incident)
     if not people:
-        return "Nobody who is active may approve this; a manager has to change the matrix."
+        return (
+            "Nobody else who is active may approve this: a manager has to add somebody whose role may, "
+            "such as a team lead, or change the approval matrix."
+        )
     nearest = [person.name for person in people if person.role == people[0].role]
     return f"{' or '.join(nearest[:3])} ({ROLE_WORDS[people[0].role]}) is asked to approve."  # type: ignore[index]

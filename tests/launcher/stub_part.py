@@ -1,7 +1,8 @@
 """Stand-in for a process of the stack, copied into a throwaway checkout: it notes what happens to it.
 
 Notes go to `trace` in the data folder: "start NAME PID", "stop NAME", "ran NAME". What a part does wrong comes from
-the environment: STUB_CRASH, STUB_FAIL, STUB_STUBBORN and STUB_STUCK_ONCE each name one part.
+the environment: STUB_CRASH, STUB_FAIL, STUB_STUBBORN and STUB_STUCK_ONCE each name one part; STUB_LAST_WORDS is what
+one that fails says.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def live(name: str) -> None:
     """Run until SIGTERM."""
     trace(f"start {name} {os.getpid()}")
     if os.environ.get("STUB_CRASH") == name:
-        sys.exit(f"{name} finds no bread")
+        sys.exit(os.environ.get("STUB_LAST_WORDS", f"{name} finds no bread"))
     ended = threading.Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -47,7 +48,7 @@ def step(name: str) -> None:
     """Run once."""
     trace(f"ran {name}")
     if os.environ.get("STUB_FAIL") == name:
-        sys.exit(f"{name} lost its way")
+        sys.exit(os.environ.get("STUB_LAST_WORDS", f"{name} lost its way"))
     stuck = DATA / "stuck"
     if os.environ.get("STUB_STUCK_ONCE") == name and not stuck.exists():
         stuck.touch()

@@ -255,6 +255,19 @@ def test_a_failed_migration_ends_the_start_with_its_log(launch: Launch) -> None:
     assert not launched.pids()
 
 
+@pytest.mark.parametrize("where", [{"STUB_FAIL": "migrate"}, {"STUB_CRASH": "probes"}])
+def test_a_wrong_setting_is_said_in_one_line_and_not_tried_again(
+    launch: Launch, where: dict[str, str]
+) -> None:
+    words = "django.core.exceptions.ImproperlyConfigured: MONITOR_INTERVAL='x' is not a number."
+    launched = launch(STUB_LAST_WORDS=f"Traceback\n{words}", **where)
+    assert launched.process.wait(timeout=20) == 1
+    said = launched.said()
+    assert "A setting is wrong: MONITOR_INTERVAL='x' is not a number.\n" in said
+    assert "Traceback" not in said
+    assert len(launched.pids("probes")) <= 1
+
+
 def test_watched_services_that_do_not_start_are_said_and_the_rest_goes_on(launch: Launch) -> None:
     launched = launch(STUB_FAIL="start_services").ready()
     launched.wait_for("services ended with exit status 1")
