@@ -24,6 +24,7 @@ from monitoring.models import (
 )
 from teams.access import may
 from teams.audited_admin import AuditedAdmin
+from teams.cut import cut
 from teams.models import User
 from teams.roles import Verb
 
@@ -108,7 +109,7 @@ class ServiceAdmin(ByMatrix, FaultActions, AuditedAdmin):
 
     form = ServiceForm
     audit_hidden: ClassVar[tuple[str, ...]] = ("environment",)
-    list_display = ("name", "state", "autonomy", "paused", "enabled", "maintenance_until")
+    list_display = (cut("name"), "state", "autonomy", "paused", "enabled", "maintenance_until")
     list_filter = ("enabled", "paused", "autonomy", "runtime")
     list_select_related = ("health",)
     search_fields = ("name", "slug", "directory")
@@ -199,7 +200,7 @@ class ReadOnly(ByMatrix, ModelAdmin):  # type: ignore[misc]
 class ServiceHealthAdmin(ReadOnly):
     """How each service is."""
 
-    list_display = ("service", "state", "since", "latency_ms", "last_probe_at", "next_due_at")
+    list_display = (cut("service"), "state", "since", "latency_ms", "last_probe_at", "next_due_at")
     list_filter = ("state",)
     list_select_related = ("service",)
 
@@ -208,7 +209,15 @@ class ServiceHealthAdmin(ReadOnly):
 class HealthChangeAdmin(ReadOnly):
     """Every change of state, and whether its consumer has seen it."""
 
-    list_display = ("at", "service", "before", "after", "symptom", "source", "consumed_at")
+    list_display = (
+        "at",
+        cut("service"),
+        "before",
+        "after",
+        cut("symptom"),
+        "source",
+        "consumed_at",
+    )
     list_filter = ("after", "symptom", "service")
     list_select_related = ("service",)
     ordering = ("-id",)
@@ -218,7 +227,7 @@ class HealthChangeAdmin(ReadOnly):
 class SnapshotAdmin(ReadOnly):
     """What was last known good, and when."""
 
-    list_display = ("service", "short_digest", "reason", "created_at")
+    list_display = (cut("service"), "short_digest", cut("reason"), "created_at")
     list_select_related = ("service",)
     exclude = ("environment",)
 
@@ -232,7 +241,16 @@ class SnapshotAdmin(ReadOnly):
 class RecordedExchangeAdmin(ReadOnly):
     """The flight recorder's ring; bodies stay out of the list, for they are large."""
 
-    list_display = ("at", "service", "source", "method", "path", "status", "failure", "good")
+    list_display = (
+        "at",
+        cut("service"),
+        "source",
+        "method",
+        cut("path"),
+        "status",
+        cut("failure"),
+        "good",
+    )
     list_filter = ("good", "source", "service")
     list_select_related = ("service",)
     exclude = ("body", "answer")
@@ -248,6 +266,6 @@ class RecordedExchangeAdmin(ReadOnly):
 class FaultInjectionAdmin(ReadOnly):
     """What people broke on purpose."""
 
-    list_display = ("at", "service", "fault", "actor", "restored_at")
+    list_display = ("at", cut("service"), "fault", "actor", "restored_at")
     list_select_related = ("service", "actor")
     exclude = ("kept",)

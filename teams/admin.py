@@ -18,6 +18,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm
 
 from teams import audit, passwords, tokens
 from teams.audited_admin import AuditedAdmin
+from teams.cut import cut
 from teams.models import ApiToken, AuditEntry, MatrixRow, User
 from teams.people import settle_role
 
@@ -51,7 +52,7 @@ class PersonAdmin(AuditedAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
     form = UserChangeForm
     add_form = PersonCreationForm
     change_password_form = AdminPasswordChangeForm
-    list_display = ("email", "display_name", "role", "is_active", "last_login")
+    list_display = (cut("email"), cut("display_name"), "role", "is_active", "last_login")
     list_filter = ("role", "is_active")
     search_fields = ("email", "display_name")
     ordering = ("email",)
@@ -139,7 +140,7 @@ class GroupAdmin(AuditedAdmin, DjangoGroupAdmin):
 class MatrixRowAdmin(AuditedAdmin):
     """The approval matrix, global and for single services."""
 
-    list_display = ("verb", "role", "up_to", "granted", "service_slug")
+    list_display = ("verb", "role", "up_to", "granted", cut("service_slug"))
     list_filter = ("role", "verb", "service_slug")
     search_fields = ("verb", "role", "service_slug")
 
@@ -149,7 +150,15 @@ class ApiTokenAdmin(AuditedAdmin):
     """API tokens. One is made for oneself only: with another's, a manager could approve as the lead."""
 
     fields = ("name", "expires")
-    list_display = ("name", "person", "prefix", "created", "last_used", "expires", "revoked")
+    list_display = (
+        cut("name"),
+        cut("person"),
+        "prefix",
+        "created",
+        "last_used",
+        "expires",
+        "revoked",
+    )
     list_filter = (("revoked", admin.EmptyFieldListFilter),)
     list_select_related = ("person",)
     search_fields = ("name", "person__email", "prefix")
@@ -193,7 +202,7 @@ class ApiTokenAdmin(AuditedAdmin):
 class AuditEntryAdmin(ModelAdmin):  # type: ignore[misc]
     """The audit trail, to read."""
 
-    list_display = ("sequence", "at", "actor", "verb", "target", "origin")
+    list_display = ("sequence", "at", cut("actor"), "verb", cut("target"), "origin")
     list_filter = ("at",)
     search_fields = ("actor", "verb", "target")
     show_full_result_count = False

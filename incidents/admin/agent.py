@@ -11,6 +11,7 @@ from django.utils import timezone
 from incidents.models import AgentState
 from teams.access import may
 from teams.audited_admin import AuditedAdmin
+from teams.cut import cut
 from teams.models import User
 from teams.roles import Verb
 
@@ -21,7 +22,7 @@ class AgentStateAdmin(AuditedAdmin):
 
     fields = ("paused", "reason", "frozen_until", "changed_by", "changed_at")
     readonly_fields = ("paused", "changed_by", "changed_at")
-    list_display = ("__str__", "frozen_until", "reason", "changed_by", "changed_at")
+    list_display = ("__str__", "frozen_until", cut("reason"), "changed_by", "changed_at")
     list_select_related = ("changed_by",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -23,8 +23,10 @@ from incidents.pipeline import people
 from incidents.pipeline.gates import Conflict
 from incidents.states import IllegalTransition
 from teams.access import AccessRefused
+from teams.cut import cut
 from teams.models import User
 
+TITLE = cut("title")
 REFUSALS = (AccessRefused, Conflict, IllegalTransition, LostLease)
 
 
@@ -51,8 +53,8 @@ class ReadOnly(ModelAdmin):  # type: ignore[misc]
 class IncidentAdmin(ReadOnly):
     """Incidents, with what a person may do from a list."""
 
-    list_display = ("id", "title", "service", "status", "severity", "category", "detected_at", "assignee", "auto_resolved")  # fmt: skip
-    list_display_links = ("id", "title")
+    list_display = ("id", TITLE, cut("service"), "status", "severity", "category", "detected_at", "assignee", "auto_resolved")  # fmt: skip
+    list_display_links = ("id", TITLE)
     list_filter = ("status", "severity", "category", "auto_resolved", "service", "detected_at")
     list_select_related = ("service", "assignee")
     search_fields = ("title", "fingerprint", "service__name")
@@ -107,7 +109,7 @@ class IncidentAdmin(ReadOnly):
 class DecisionAdmin(ReadOnly):
     """What was decided, by whom, on which digests."""
 
-    list_display = ("created_at", "incident", "kind", "actor", "severity", "score", "needed_role", "voided_at")  # fmt: skip
+    list_display = ("created_at", cut("incident"), "kind", "actor", "severity", "score", "needed_role", "voided_at")  # fmt: skip
     list_filter = ("kind", "severity", "created_at")
     list_select_related = ("incident", "actor")
     search_fields = ("incident__title", "actor__email", "fix_digest")
@@ -118,7 +120,7 @@ class DecisionAdmin(ReadOnly):
 class DeploymentAdmin(ReadOnly):
     """What went live, and how it ended."""
 
-    list_display = ("started_at", "incident", "automatic", "state", "healthy_at", "settled_at", "undone_at")  # fmt: skip
+    list_display = ("started_at", cut("incident"), "automatic", "state", "healthy_at", "settled_at", "undone_at")  # fmt: skip
     list_filter = ("state", "automatic", "started_at")
     list_select_related = ("incident",)
     search_fields = ("incident__title", "fix__digest")
@@ -130,7 +132,7 @@ class DeploymentAdmin(ReadOnly):
 class ClearanceReportAdmin(ReadOnly):
     """Reports; their pages show them whole."""
 
-    list_display = ("created_at", "title", "incident", "postmortem_at")
+    list_display = ("created_at", TITLE, cut("incident"), "postmortem_at")
     list_filter = ("created_at",)
     list_select_related = ("incident",)
     search_fields = ("search",)
@@ -150,7 +152,7 @@ class ClearanceReportAdmin(ReadOnly):
 class LearningRecordAdmin(ReadOnly):
     """What was learned. Leaving a record out wants a reason: that is done on the learning page."""
 
-    list_display = ("at", "kind", "category", "fix_kind", "service_slug", "confidence", "held", "excluded_at")  # fmt: skip
+    list_display = ("at", "kind", "category", "fix_kind", cut("service_slug"), "confidence", "held", "excluded_at")  # fmt: skip
     list_filter = ("kind", "held", "category", ("excluded_at", admin.EmptyFieldListFilter))
     search_fields = ("fingerprint", "service_slug", "incident__title")
     ordering = ("-id",)

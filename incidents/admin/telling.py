@@ -17,6 +17,7 @@ from incidents.alerts import outbox
 from incidents.models import Delivery, Kind, NotificationChannel, OnCall
 from incidents.ports import AnnounceError
 from teams.audited_admin import AuditedAdmin
+from teams.cut import cut
 
 
 class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -71,7 +72,7 @@ class ChannelAdmin(AuditedAdmin):
 
     form = ChannelForm
     audit_hidden: ClassVar[tuple[str, ...]] = ("sealed_address",)
-    list_display = ("name", "shown_address", "lowest", "per_minute", "enabled")
+    list_display = (cut("name"), cut("shown_address"), "lowest", "per_minute", "enabled")
     list_filter = ("enabled", "lowest")
     search_fields = ("name",)
     fields = ("name", "shown_address", "address", "chosen_kinds", "lowest", "per_minute", "enabled")
@@ -97,7 +98,7 @@ class ChannelAdmin(AuditedAdmin):
 class DeliveryAdmin(ReadOnly):
     """Every message that went outside, or could not. People's own are theirs."""
 
-    list_display = ("created_at", "channel", "title", "state", "attempts", "sent_at", "last_error")
+    list_display = ("created_at", cut("channel"), cut("title"), "state", "attempts", "sent_at", cut("last_error"))  # fmt: skip
     list_filter = ("state", "kind", "channel", "created_at")
     list_select_related = ("channel",)
     search_fields = ("title", "last_error")
@@ -124,7 +125,7 @@ class DeliveryAdmin(ReadOnly):
 class OnCallAdmin(AuditedAdmin):
     """Who is on call, in which order; each Monday the next one is first."""
 
-    list_display = ("service", "position", "person")
+    list_display = (cut("service"), "position", "person")
     list_filter = ("service",)
     list_select_related = ("service", "person")
     autocomplete_fields = ("person", "service")

@@ -130,7 +130,7 @@ def _ends(buckets: list[dict[str, Any]]) -> dict[str, Any]:
 def _mttr(buckets: list[dict[str, Any]]) -> dict[str, Any]:
     minutes = [None if b["mttr"] is None else round(b["mttr"] / 60, 2) for b in buckets]
     series = [charts.Series(name="Median", values=minutes)]
-    return charts.lines("Time to resolve, in minutes", _days(buckets), series, unit=" min")
+    return charts.lines("Time to resolve, in minutes", _days(buckets), series)
 
 
 def _days(buckets: list[dict[str, Any]]) -> list[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Count, Min, QuerySet
+from django.db.models.functions import Coalesce
 
 from incidents.models import Incident
 from incidents.states import OPEN
@@ -33,32 +35,54 @@ EFFECTS_NOW = {
 
 
 def incidents(*, now: datetime) -> dict[str, list[dict[str, Any]]]:
-    """Return all open incidents and the latest past ones of services that are shown, by two queries.
+    """Return what is open, once for each service, and the latest past incidents of services that are shown, by two queries.
 
     Asked apart: twenty short disturbances must not push one that lasts off the page.
     """
     shown = Incident.objects.filter(service__enabled=True)
     past = shown.exclude(status__in=OPEN).filter(ended_at__gte=now - SHOWN_FOR)
     return {
-        "current": _rows(shown.filter(status__in=OPEN).order_by("-id")),
-        "past": _rows(past.order_by("-ended_at")),
+        "current": _by_service(shown.filter(status__in=OPEN)),
+        "past": _newest_first(
+            _row(row) for row in past.order_by("-ended_at").values(*FIELDS)[:MOST]
+        ),
     }
 
 
-def _rows(found: QuerySet[Incident]) -> list[dict[str, Any]]:
-    rows = [_row(row) for row in found.values(*FIELDS)[:MOST]]
+def _by_service(found: QuerySet[Incident]) -> list[dict[str, Any]]:
+    """Return a row for each service with its worst effect, how many incidents it has, and since when it is ill.
+
+    Five lines that say almost the same of one service look like five troubles, and push another's off the page.
+    """
+    groups = found.order_by().values("service_id", "service__name", "severity")
+    began = Min(Coalesce("failed_since", "detected_at"))
+    of: dict[int, list[dict[str, Any]]] = {}
+    for row in groups.annotate(count=Count("id"), began=began):
+        of.setdefault(row["service_id"], []).append(row)
+    return _newest_first(_together(rows) for rows in of.values())[:MOST]
+
+
+def _together(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    worst = max(rows, key=lambda row: Severity(row["severity"]).rank)
+    return {
+        "service": worst["service__name"],
+        "effect": EFFECTS_NOW[Severity(worst["severity"])],
+        "began": min(row["began"] for row in rows),
+        "count": sum(row["count"] for row in rows),
+    }
+
+
+def _newest_first(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: row["began"], reverse=True)
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
     began = row["failed_since"] or row["detected_at"]
-    ended = row["ended_at"]
-    effects = EFFECTS if ended else EFFECTS_NOW
     return {
         "service": row["service__name"],
-        "effect": effects[Severity(row["severity"])],
+        "effect": EFFECTS[Severity(row["severity"])],
         "began": began,
-        "lasted": lasting((ended - began).total_seconds()) if ended else "",
+        "lasted": lasting((row["ended_at"] - began).total_seconds()),
     }
 
 

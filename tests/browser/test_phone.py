@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -143,3 +144,52 @@ def arrive(page: Page) -> Locator:
 
 def edge(of: Locator, side: str) -> float:
     return round(float(of.evaluate("(one, side) => one.getBoundingClientRect()[side]", side)), 1)
+
+
+LONG = "Settlement-of-vendors-and-reconciliation-of-payouts-across-all-regions-and-currencies"
+CUT = """() => [...document.querySelectorAll('#main .card :is(th, td, .stat__value, h2), #main .chart__text')]
+  .filter(one => one.checkVisibility() && one.getBoundingClientRect().width > 1).filter(one => {
+    const [box, card] = [one, one.closest('.card')].map(part => part.getBoundingClientRect());
+    return box.left < card.left - 1 || box.right > card.right + 1 || one.scrollWidth > one.clientWidth + 1;
+  }).map(one => one.textContent.slice(0, 40))"""
+"""What sticks out of its card or of its own box."""
+OVER_THE_EDGE = """() => [...document.querySelectorAll('#result_list :is(th, td)')].filter(one => {
+    const range = document.createRange();
+    range.selectNodeContents(one);
+    const shown = one.querySelector('.cut') ?? range, box = one.getBoundingClientRect();
+    const text = shown.getBoundingClientRect();
+    return box.width && (text.right > box.right + 1 || text.height > box.height + 1);
+  }).map(one => one.textContent.slice(0, 40))"""
+
+
+def test_analytics_show_a_long_name_whole_on_a_phone(
+    open_page: OpenPage, service: Service, shweta: User
+) -> None:
+    Service.objects.filter(pk=service.pk).update(name=LONG)
+    at = timezone.now() - timedelta(minutes=4)
+    for number in range(2):
+        rows.resolved(service, shweta, title=f"{LONG * 2} {number}", detected_at=at)
+    page = open_page(shweta, "/analytics/", width=PHONE).page
+    settle(page)
+    expect(page.get_by_role("region", name="Figures of services")).to_contain_text(LONG)
+    assert page.evaluate(CUT) == []
+    assert page.evaluate(SIDEWAYS) <= 0
+    assert violations(page) == []
+
+
+def test_the_console_cuts_long_titles_to_a_line(
+    open_page: OpenPage, service: Service, shweta: User, maya: User
+) -> None:
+    Service.objects.filter(pk=service.pk).update(name=LONG)
+    incident = rows.resolved(service, shweta, title=f"KeyError in {'x' * 90} of {LONG}"[:200])
+    watched = open_page(maya, "/admin/incidents/incident/", width=PHONE)
+    for path in ["incidents/incident", "incidents/decision", "incidents/deployment", "monitoring/service"]:  # fmt: skip
+        watched.page.goto(f"/admin/{path}/")
+        assert watched.page.evaluate(OVER_THE_EDGE) == [], path
+        assert watched.page.evaluate(SIDEWAYS) <= 0, path
+    watched.page.goto("/admin/incidents/incident/")
+    link = watched.page.get_by_role("link", name=incident.title)
+    expect(link.locator(".cut")).to_have_attribute("title", incident.title)
+    link.click()
+    expect(watched.page.locator(".readonly").get_by_text(incident.title)).to_be_visible()
+    assert watched.complaints == []

@@ -163,6 +163,21 @@ def test_incidents_are_shown_without_title_cause_or_person() -> None:
         assert secret not in page.content.decode()
 
 
+def test_a_service_with_several_open_incidents_is_said_once_with_its_worst_and_since_when() -> None:
+    ill, other = watched(), watched("other")
+    for number, severity in enumerate(["medium", "blocker", "low"]):
+        Incident.objects.create(
+            service=ill, fingerprint=f"{number}", title="t", severity=severity,
+            failed_since=datetime(2026, 11, 22, 3 + number, 5, tzinfo=UTC),
+        )  # fmt: skip
+    Incident.objects.create(service=other, fingerprint="o", title="t", severity="low")
+    shown = text_of(Client().get("/incidents/fragments/public/"))
+    assert f"{ill.name} does not work 3 incidents: we are working on them" in shown
+    assert "The first began 22 Nov 2026, 03:05 UTC" in shown
+    assert shown.count("working on") == 2
+    assert "slow or fails" not in shown
+
+
 def test_an_incident_that_goes_on_says_the_moment_it_began() -> None:
     began = datetime(2026, 11, 22, 3, 5, tzinfo=UTC)
     Incident.objects.create(
