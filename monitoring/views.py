@@ -34,7 +34,7 @@ def services(request: HttpRequest) -> HttpResponse:
     wanted = int(before) if before.isascii() and before.isdigit() and len(before) < 18 else None
     context = pages.listing(before=wanted, now=timezone.now()) | {
         "refetch_url": request.get_full_path(),
-        "may_configure": Verb.CONFIGURE in allowed_verbs(request.user),
+        "may_configure": _may_configure(request, allowed_verbs(request.user)),
     }
     part = _is_refetch(request, "services")
     return render(request, f"monitoring/{'parts/rows' if part else 'list'}.html", context)
@@ -115,6 +115,11 @@ def _found(slug: str) -> Service:
     return found
 
 
+def _may_configure(request: HttpRequest, verbs: set[str]) -> bool:
+    """Say whether the console, where services are set up, opens for a person: a button that ends at its door helps nobody."""
+    return Verb.CONFIGURE in verbs and cast(User, request.user).is_staff
+
+
 def _may_probe(verbs: set[str]) -> bool:
     """Say whether a person may have a service asked: those who may send it requests, and those who set it up."""
     return bool(verbs & {Verb.SEND_READ, Verb.CONFIGURE})
@@ -126,7 +131,7 @@ def _rights(request: HttpRequest, found: Service) -> dict[str, Any]:
         "faults": all_faults() if found.is_demo else (),
         "may_inject": found.is_demo and Verb.INJECT_FAULT in verbs,
         "may_restore": found.is_demo and Verb.RESTORE in verbs,
-        "may_configure": Verb.CONFIGURE in verbs,
+        "may_configure": _may_configure(request, verbs),
         "may_probe": _may_probe(verbs),
     }
 

@@ -238,6 +238,12 @@ def test_the_policy_says_what_holds_now(make_service: MakeService) -> None:
 
 
 class TestConsole:
+    def test_only_whom_the_console_lets_in_is_led_there(self, signed_in: As, shop: Service) -> None:
+        for role, led in (("team_lead", False), ("manager", True)):
+            person = signed_in(role)
+            for path in ("/services/", f"/services/{shop.slug}/"):
+                assert ("/admin/monitoring/" in person.get(path).content.decode()) is led
+
     def test_a_manager_adds_a_service_and_a_mistake_is_named(
         self, signed_in: As, shop: Service, tmp_path: Any, hints_sent: Hints
     ) -> None:

@@ -39,7 +39,19 @@ def test_a_manager_opens_every_list(console: Client, model: str) -> None:
 
 def test_the_others_do_not_enter_the_console(client: Client, shweta: User) -> None:
     client.force_login(shweta)
-    assert client.get("/admin/teams/user/").status_code == 302
+    sent_away = client.get("/admin/teams/user/")
+    assert sent_away.status_code == 302
+    told = client.get(sent_away["Location"])
+    assert told.status_code == 403
+    assert "The console is for managers; the team page shows who they are." in told.content.decode()
+
+
+def test_the_console_has_no_sign_in_of_its_own(client: Client, maya: User) -> None:
+    wanted = "/admin/teams/user/"
+    asked = client.get(client.get(wanted)["Location"])
+    assert asked["Location"] == f"/accounts/login/?next={wanted}"
+    client.force_login(maya)
+    assert client.get("/admin/login/")["Location"] == "/admin/"
 
 
 def test_a_change_of_role_is_audited_and_gives_the_console(console: Client, yash: User) -> None:
