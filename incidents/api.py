@@ -242,7 +242,7 @@ def settle_debt(request: HttpRequest, debt_id: int, body: Reason) -> dict[str, A
 
 @router.get("agent")
 def agent(request: HttpRequest) -> dict[str, Any]:
-    """Whether the agent may work."""
+    """Whether the agent may work: it may not while it is paused, or until `frozen_until`."""
     _person(request)
     return _agent(AgentState.now())
 
@@ -256,9 +256,14 @@ def pause(request: HttpRequest, body: PauseReason | None = None) -> dict[str, An
 
 @router.post("agent/resume")
 def resume(request: HttpRequest) -> dict[str, Any]:
-    """Let the agent work again."""
+    """End the pause; a freeze goes on until its time."""
     return _agent(people.resume_agent(person=_person(request)))
 
 
 def _agent(state: AgentState) -> dict[str, Any]:
-    return {"paused": state.paused, "reason": state.reason, "changed_at": state.changed_at}
+    return {
+        "paused": state.paused,
+        "frozen_until": state.frozen_until if state.is_frozen else None,
+        "reason": state.reason,
+        "changed_at": state.changed_at,
+    }

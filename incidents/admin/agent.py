@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, cast
 
+from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
@@ -16,10 +18,22 @@ from teams.models import User
 from teams.roles import Verb
 
 
+class FreezeForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Refuses a freeze that is over before it begins: whoever set it would believe that it holds."""
+
+    def clean_frozen_until(self) -> datetime | None:
+        """Return the end, which lies ahead; one that was stored before may stay as it is."""
+        until: datetime | None = self.cleaned_data["frozen_until"]
+        if until and "frozen_until" in self.changed_data and until <= timezone.now():
+            raise forms.ValidationError("This lies in the past: nothing would be frozen.")
+        return until
+
+
 @admin.register(AgentState)
 class AgentStateAdmin(AuditedAdmin):
     """One row: a freeze that ends by itself. Whoever may pause the agent may freeze it."""
 
+    form = FreezeForm
     fields = ("paused", "reason", "frozen_until", "changed_by", "changed_at")
     readonly_fields = ("paused", "changed_by", "changed_at")
     list_display = ("__str__", "frozen_until", cut("reason"), "changed_by", "changed_at")

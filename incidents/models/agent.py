@@ -31,6 +31,21 @@ class AgentState(models.Model):
         """Return why nothing may be changed now, or an empty text."""
         if self.paused:
             return self.reason or "the agent is paused"
-        if self.frozen_until and self.frozen_until > timezone.now():
+        if self.is_frozen:
             return self.reason or f"changes are frozen until {self.frozen_until:%Y-%m-%d %H:%M} UTC"
+        return ""
+
+    @property
+    def is_frozen(self) -> bool:
+        """Say whether a freeze holds now."""
+        return bool(self.frozen_until and self.frozen_until > timezone.now())
+
+    @property
+    def refusal(self) -> str:
+        """Return why nothing may be changed now as a clause that needs no page around it, or an empty text."""
+        why = f" ({self.reason})" if self.reason else ""
+        if self.paused:
+            return f"the agent is paused{why}"
+        if self.is_frozen:
+            return f"changes are frozen until {self.frozen_until:%Y-%m-%d %H:%M} UTC{why}"
         return ""

@@ -38,7 +38,7 @@ def forbids_change(incident: Incident) -> str:
         return "the service is only observed"
     if service.in_maintenance:
         return "the service is in maintenance"
-    return AgentState.now().forbids_changes
+    return AgentState.now().refusal
 
 
 def safety_of(fix: Fix | None) -> tuple[bool, str]:

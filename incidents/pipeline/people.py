@@ -247,7 +247,7 @@ def pause_agent(*, person: User, reason: str) -> AgentState:
 
 
 def resume_agent(*, person: User) -> AgentState:
-    """Let the agent work again; incidents that waited for nothing else are judged again by a person."""
+    """End the pause, but no freeze; incidents that waited for nothing else are judged again by a person."""
     return _switch(person, paused=False, reason="")
 
 
@@ -256,7 +256,9 @@ def _switch(person: User, *, paused: bool, reason: str) -> AgentState:
     with transaction.atomic():
         state = AgentState.now()
         was = state.paused
-        state.paused, state.reason, state.changed_by = paused, reason[:200], person
+        if paused or not state.is_frozen:
+            state.reason = reason[:200]  # a freeze that goes on keeps its own
+        state.paused, state.changed_by = paused, person
         state.changed_at = timezone.now()
         state.save()
         verb = "agent.paused" if paused else "agent.resumed"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.staticfiles import finders
 from django.test import Client
+from django.utils import timezone
 
+from incidents.models import AgentState
 from monitoring.models import Service
 from teams import tokens
 from teams.models import User
@@ -94,6 +97,26 @@ def test_an_override_without_a_reason_is_bad_input(service: Service, shweta: Use
     incident = rows.asked(service)
     body = {"fix_digest": incident.fixes.get().digest, "reason": " "}
     assert _ask(shweta, "post", f"incidents/{incident.pk}/override", body).status_code == 422
+
+
+def test_a_refusal_says_that_the_agent_is_paused_and_why(service: Service, shweta: User) -> None:
+    incident = rows.asked(service)
+    assert _ask(shweta, "post", "agent/pause", {"reason": "drill"}).json()["paused"] is True
+    body = {"fix_digest": incident.fixes.get().digest}
+    answer = _ask(shweta, "post", f"incidents/{incident.pk}/approve", body)
+    assert answer.status_code == 409
+    assert "the agent is paused (drill)" in answer.json()["detail"]
+
+
+def test_a_freeze_is_told_and_outlives_a_resume_with_its_reason(shweta: User) -> None:
+    until = timezone.now() + timedelta(hours=1)
+    AgentState.objects.create(pk=1, frozen_until=until, reason="Release")
+    assert _ask(shweta, "get", "agent").json()["frozen_until"]
+    told = _ask(shweta, "post", "agent/resume").json()
+    assert (bool(told["frozen_until"]), told["reason"]) == (True, "Release")
+    assert "frozen until" in AgentState.now().refusal
+    AgentState.objects.update(frozen_until=timezone.now())
+    assert _ask(shweta, "get", "agent").json()["frozen_until"] is None
 
 
 def test_another_digest_stays_a_conflict(service: Service, shweta: User) -> None:

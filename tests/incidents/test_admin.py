@@ -126,6 +126,16 @@ def test_a_freeze_is_set_and_holds(console: Client, maya: User) -> None:
     assert state.changed_by == maya
 
 
+def test_a_freeze_that_is_over_already_is_refused_and_stays_in_the_form(console: Client) -> None:
+    given = {"reason": "Release", "frozen_until_0": "2020-01-01", "frozen_until_1": "10:00:00"}
+    answer = console.post(f"/admin/incidents/agentstate/{AgentState.now().pk}/change/", given)
+    assert answer.status_code == 200
+    page = answer.content.decode()
+    assert "lies in the past" in page
+    assert "2020-01-01" in page
+    assert AgentState.now().frozen_until is None
+
+
 def test_the_agent_is_paused_and_resumed_on_the_dashboard(console: Client) -> None:
     assert "Pause the agent" in console.get("/admin/").content.decode()
     console.post("/agent/pause/", {"reason": "drill", "next": "/admin/"})
