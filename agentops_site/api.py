@@ -18,10 +18,18 @@ from monitoring.api import router as monitoring_router
 from teams.access import AccessRefused
 from teams.tokens import BearerAuth, answer_refused
 
+DESCRIPTION = """Alerts in, results out. Sign in with the header `Authorization: Bearer TOKEN`; a person makes tokens in their
+settings, or `./agentops manage create_api_token EMAIL` prints one.
+
+Times are ISO 8601 in UTC. Lists are `{"items": [...], "next": ...}`, newest first; `next` goes into `before` of the next call.
+
+A refusal is `{"detail": ...}`: 401 without a valid token, 403 with `needed_role` when the role may not, 404 when there is no such
+thing, 409 when it does not fit what is now (state, another digest, a question that expired, a pause), 422 for bad input."""
+
 api = NinjaAPI(
     title="AgentOps",
     version="1",
-    description="Alerts in, results out. Times are ISO 8601 in UTC; lists are newest first.",
+    description=DESCRIPTION,
     auth=BearerAuth(),
     docs=LocalSwagger(),
     urls_namespace="api",

@@ -84,10 +84,15 @@ def reject(*, incident_id: int, person: User, reason: str, fix_digest: str = "")
 
 
 def request_changes(*, incident_id: int, person: User, reason: str) -> Decision:
-    """Send the work back: the next proposal leaves this fix out and hears the wish."""
+    """Send the work back: the next proposal hears the wish and leaves this fix out.
+
+    Unless the question about it was out of date: then a person who asks anew has said nothing against the fix.
+    """
     with transaction.atomic():
         incident = _entered(incident_id, person, Verb.REQUEST_CHANGES)
         fix = chosen_fix(incident)
+        if fix and (asked := _asked(incident, fix)) and _out_of_date(incident, asked):
+            fix = None
         decision = _say_no(incident, fix, person, Decision.Kind.REQUEST_CHANGES, reason)
         incident.move(
             status=Status.INVESTIGATING,
@@ -143,18 +148,28 @@ def _check_person(incident: Incident, fix: Fix, person: User) -> None:
 
 def _open_question(incident: Incident, fix: Fix) -> Decision:
     """Return the ruling that asked about this fix, still valid and made on the policy of now."""
-    asked = incident.decisions.filter(
-        fix=fix, kind__in=[Decision.Kind.ASK, Decision.Kind.ESCALATE], voided_at=None
-    ).last()
+    asked = _asked(incident, fix)
     if asked is None:
         raise Conflict("Nobody was asked about this fix.")
     if Deployment.objects.filter(fix=fix).exists():
         raise Conflict("This fix went live already; request changes, or take the incident over.")
-    if asked.expires_at and asked.expires_at < timezone.now():
-        raise Conflict("The question has expired; request changes to have it looked at again.")
-    if asked.policy_digest != policy_of(incident.service).digest:
-        raise Conflict("The service's policy changed since the fix was judged; request changes.")
+    if why := _out_of_date(incident, asked):
+        raise Conflict(f"{why}; request changes to have the fix judged again.")
     return asked
+
+
+def _asked(incident: Incident, fix: Fix) -> Decision | None:
+    kinds = [Decision.Kind.ASK, Decision.Kind.ESCALATE]
+    return incident.decisions.filter(fix=fix, kind__in=kinds, voided_at=None).last()
+
+
+def _out_of_date(incident: Incident, asked: Decision) -> str:
+    """Return why a question does not count any more although nobody answered it, or an empty text."""
+    if asked.expires_at and asked.expires_at < timezone.now():
+        return "The question has expired"
+    if asked.policy_digest != policy_of(incident.service).digest:
+        return "The service's policy changed since the fix was judged"
+    return ""
 
 
 def _check_proof(fix: Fix, *, override: bool) -> None:
