@@ -136,7 +136,7 @@ def _append(quick: Rendered, zones: set[str], row: Incident, seen: int, comment:
     """Render the timeline entries and comments that some page does not have yet."""
     entries = story.timeline(row.pk, after=seen)
     spoken = any(entry["icon"] == "comment" for entry in entries)
-    comments = [said for said in story.comments(row) if said.pk > comment] if spoken else []
+    comments = story.comments(row, after=comment) if spoken else []
     for zone in zones:
         with timezone.override(ZoneInfo(zone)):
             quick.entries[zone] = [

@@ -58,7 +58,7 @@ def _by_service(found: QuerySet[Incident]) -> list[dict[str, Any]]:
     began = Min(Coalesce("failed_since", "detected_at"))
     of: dict[int, list[dict[str, Any]]] = {}
     for row in groups.annotate(count=Count("id"), began=began):
-        of.setdefault(row["service_id"], []).append(row)
+        of.setdefault(row["service_id"], []).append(dict(row))
     return _newest_first(_together(rows) for rows in of.values())[:MOST]
 
 

@@ -11,6 +11,9 @@ from incidents.queries.words import duration
 from incidents.timeline import AGENT
 
 ENTRIES_SHOWN = 100
+COMMENTS_SHOWN = 20
+COMMENTS_MORE = 100
+"""How many comments the page opens with, and how many it adds at a time."""
 KIND_ICONS = {
     "detected": ("detect", "warn"),
     "joined": ("detect", "warn"),
@@ -49,9 +52,35 @@ KIND_ICONS = {
 }
 
 
-def comments(incident: Incident) -> list[Comment]:
-    """Return the discussion in order; one query."""
-    return list(incident.comments.select_related("author").order_by("id"))
+def comments(incident: Incident, *, after: int = 0) -> list[Comment]:
+    """Return the discussion in order, that after an id; one query."""
+    said = incident.comments.filter(id__gt=after)
+    return list(said.select_related("author").order_by("id"))
+
+
+def discussion(incident: Incident, *, since: int = 0) -> dict[str, Any]:
+    """Return the newest comments, or all from an id on, with how many `earlier` ones there are; two queries."""
+    said = incident.comments.select_related("author").order_by("-id")
+    shown = list(said.filter(id__gte=since) if since else said[:COMMENTS_SHOWN])
+    return _shown(incident, shown)
+
+
+def earlier_comments(incident: Incident, *, before: int) -> dict[str, Any]:
+    """Return the comments right before an id in the same shape; two queries."""
+    said = incident.comments.select_related("author").order_by("-id").filter(id__lt=before)
+    return _shown(incident, list(said[:COMMENTS_MORE]))
+
+
+def _shown(incident: Incident, newest_first: list[Comment]) -> dict[str, Any]:
+    first = newest_first[-1].pk if newest_first else 0
+    earlier = incident.comments.filter(id__lt=first).count() if first else 0
+    return {
+        "comments": newest_first[::-1],
+        "first": first,
+        "newest": newest_first[0].pk if newest_first else 0,
+        "earlier": earlier,
+        "more": min(earlier, COMMENTS_MORE),
+    }
 
 
 def timeline(incident_id: int, *, after: int = 0, last: int | None = None) -> list[dict[str, Any]]:

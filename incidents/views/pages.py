@@ -113,9 +113,23 @@ def part(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     context = context_of(request, loaded)
     if name == "body":
         context["body"] = body(loaded)
-    if name in {"timeline", "comments"}:
+    if name == "timeline":
         context |= talk(loaded, whole="whole" in request.GET)
+    if name == "comments":
+        return _comments(request, loaded)
     return render(request, f"incidents/parts/{PARTS[name]}.html", context)
+
+
+def _comments(request: HttpRequest, loaded: page.Loaded) -> HttpResponse:
+    """Serve the comments from the first one on show, or with `?earlier` those before it, to be put above."""
+    text = request.GET.get("from", "")
+    first = min(int(text), 2**62) if text.isdecimal() and len(text) < 20 else 0
+    if "earlier" in request.GET:
+        said, part = story.earlier_comments(loaded.incident, before=first), "comments_earlier"
+    else:
+        said, part = story.discussion(loaded.incident, since=first), "comments"
+    context = {"pk": loaded.incident.pk, "discussion": said}
+    return render(request, f"incidents/parts/{part}.html", context)
 
 
 @never_cache
@@ -170,7 +184,8 @@ def talk(loaded: page.Loaded, *, whole: bool = False) -> dict[str, Any]:
     pk = loaded.incident.pk
     entries = story.timeline(pk, last=None if whole else story.ENTRIES_SHOWN)
     return {
-        "comments": story.comments(loaded.incident),
+        "pk": pk,
+        "discussion": story.discussion(loaded.incident),
         "comment_form": CommentForm(auto_id="comment-%s"),
         "entries": entries,
         "earlier": 0 if whole else story.count(pk) - len(entries),

@@ -1,7 +1,7 @@
 // Live updates over one socket (htmx ws extension): says when the line is lost, re-reads the page when it is back,
 // and never lets a pushed fragment take away what a person is typing.
 // Marks that pages use: data-refetch-url (a live region, with an id), data-version (a number; older never replaces newer),
-// data-keep-scroll (a scrolling box with an id). Push by hx-swap-oob "true" or "beforeend:#id", never innerHTML.
+// data-keep-scroll (a scrolling box with an id), data-grows-above (a list to whose beginning more is added). Push by hx-swap-oob "true" or "beforeend:#id", never innerHTML.
 (function () {
   "use strict";
   const RETRIED_BY_HTMX = [1006, 1011, 1012, 1013];
@@ -112,7 +112,8 @@
     if (requestConfig?.headers["X-Refetch"] && isBusy(target)) {
       event.detail.shouldSwap = false;
       target.dataset.stale = "";
-    } else keepPlace(target);
+    } else if (target.matches("[data-grows-above]")) holdPlace(target);
+    else keepPlace(target);
   });
 
   // ---- open sections, scroll and focus outlive a swap ------------------------------------------------------------
@@ -135,10 +136,31 @@
     requestAnimationFrame(restore);
   }
 
+  // What is put above what one reads must not push it down; the key that asked for it may be gone, the focus not.
+  let before = null;
+
+  function holdPlace(target) {
+    document.documentElement.style.overflowAnchor = "none"; // else the browser and we would both make up for it
+    const first = target.firstElementChild;
+    before = first && { first, top: first.getBoundingClientRect().top };
+  }
+
+  function takePlace(target) {
+    if (before?.first.isConnected) window.scrollBy({ top: before.first.getBoundingClientRect().top - before.top, behavior: "instant" });
+    before = null;
+    requestAnimationFrame(() => {
+      document.documentElement.style.overflowAnchor = "";
+      if (document.activeElement === document.body) target.focus({ preventScroll: true });
+    });
+  }
+
   document.addEventListener("toggle", (event) => {
     if (event.target.id && event.target.matches("details") && event.target.isConnected) openState.set(event.target.id, event.target.open);
   }, true);
   // Of a region that was replaced whole, event.detail.target is the old one, which is gone; the event comes from the new one.
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.detail.target.matches("[data-grows-above]") && event.detail.requestConfig?.verb === "get") takePlace(event.detail.target);
+  });
   document.addEventListener("htmx:afterSwap", (event) => restoreOpen(event.target.parentElement ?? event.target));
   document.addEventListener("focusout", () => setTimeout(freshen, 0));
   document.addEventListener("reset", () => setTimeout(freshen, 0));

@@ -10,6 +10,8 @@ from django.utils import timezone
 from playwright.sync_api import Locator, Page, expect
 
 from agentops_site import speaking
+from incidents.models import Comment
+from incidents.pipeline import people
 from monitoring.models import Service
 from teams.models import User
 from tests.browser.conftest import OpenPage
@@ -193,3 +195,59 @@ def test_the_console_cuts_long_titles_to_a_line(
     link.click()
     expect(watched.page.locator(".readonly").get_by_text(incident.title)).to_be_visible()
     assert watched.complaints == []
+
+
+TOPS = "() => [...document.querySelectorAll('#comments > li')].slice(-20).map(one => Math.round(one.getBoundingClientRect().top))"
+
+
+@widths
+def test_a_long_discussion_opens_with_its_newest_and_grows_upwards(
+    open_page: OpenPage, service: Service, shweta: User, yash: User, width: int
+) -> None:
+    asked = rows.asked(service)
+    said = [
+        Comment.objects.create(incident=asked, author=yash, text=f"Comment {number}\nand more")
+        for number in range(130)
+    ]
+    page = open_page(shweta, f"/incidents/{asked.pk}/", width=width).page
+    live(page)
+    more, shown = page.locator("#comments-more"), page.locator("#comments > li")
+    expect(shown).to_have_count(20)
+    expect(more).to_have_text("Show 100 earlier")
+    people.comment(incident_id=asked.pk, person=yash, text="Just now")
+    expect(shown).to_have_count(21)  # and none of those that are not on show
+    more.focus()
+    page.evaluate("scrollTo({top: scrollY + 300, behavior: 'instant'})")
+    places = page.evaluate(TOPS)
+    page.keyboard.press("Enter")
+    expect(shown).to_have_count(121)
+    assert page.evaluate(TOPS) == places
+    expect(more).to_have_text("Show 10 earlier")
+    expect(more).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(shown).to_have_count(131)
+    expect(more).to_have_count(0)
+    expect(page.locator("#comments")).to_be_focused()
+    assert page.evaluate(TOPS) == places
+    order = shown.evaluate_all("all => all.map(one => Number(one.id.slice('comment-'.length)))")
+    assert order == [*(one.pk for one in said), asked.comments.latest("id").pk]
+    assert violations(page) == []
+
+
+def test_a_lost_line_leaves_the_earlier_comments_on_show(
+    open_page: OpenPage, service: Service, shweta: User, web: Web
+) -> None:
+    asked = rows.asked(service)
+    for number in range(25):
+        Comment.objects.create(incident=asked, author=shweta, text=f"Comment {number}")
+    page = open_page(shweta, f"/incidents/{asked.pk}/", width=PHONE).page
+    live(page)
+    page.locator("#comments-more").click()
+    expect(page.locator("#comments > li")).to_have_count(25)
+    web.kill()
+    expect(page.locator(".connection__text")).to_be_visible()
+    missed = Comment.objects.create(incident=asked, author=shweta, text="Missed meanwhile")
+    web.start()
+    expect(page.locator(f"#comment-{missed.pk}")).to_have_count(1, timeout=20_000)
+    expect(page.locator("#comments > li")).to_have_count(26)
+    expect(page.locator("#comments-more")).to_have_count(0)
