@@ -153,6 +153,8 @@ class Shopper:
     def _note(self, email: str, visit: Visit) -> None:
         words = {
             "Thank you. Your order is placed": "placed",
+            "Your order is on its way": "placed",
+            "Your order has arrived": "placed",
             "Your order is kept safe": "waiting",
             "Your order is being placed": "waiting",
             "The total has changed": "asking",

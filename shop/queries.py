@@ -46,6 +46,7 @@ def order(row: Checkout) -> dict[str, Any]:
         "address": _address(row),
         "who": _who(row, told),
         "steps": _steps(told),
+        "stage": str(told.get("status", "")),
         "reference": (told.get("payment") or {}).get("reference", ""),
         "old_total": money(row.expected_cents or 0, _currency(row.quote)),
         "had_total": row.expected_cents is not None,

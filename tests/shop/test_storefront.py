@@ -118,6 +118,7 @@ def test_a_parcel_moves_on_the_order_page(store: Store) -> None:
     store.shop.edit_config(lambda config: config["order_step_seconds"].update(steps))
     state = store.see(f"/shop/orders/{row.code}/state/").content.decode()
     assert 'aria-current="step" data-done>Shipped' in state
+    assert "<h1>Your order is on its way.</h1>" in state
     row.refresh_from_db()
     assert row.order["status"] == "shipped"
 
