@@ -106,6 +106,10 @@ class User(AbstractUser):
         """Return what to call the person: the display name, else the e-mail address."""
         return self.display_name or self.email
 
+    def get_full_name(self) -> str:
+        """Return the name for Django's own pages, which else have only the address of us."""
+        return self.name
+
     @property
     def initials(self) -> str:
         """Return one or two letters for the avatar."""

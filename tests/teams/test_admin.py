@@ -178,3 +178,7 @@ def test_long_words_of_the_console_break(console: Client) -> None:
     entry = audit.record(actor="system", verb="x", target="y")
     page = console.get(f"/admin/teams/auditentry/{entry.pk}/change/").content.decode()
     assert "css/console.css" in page  # 64 letters of a hash would push a phone's page sideways
+
+
+def test_the_console_calls_a_person_by_name(console: Client) -> None:
+    assert re.search(r">\s*Maya\s*<", console.get("/admin/").content.decode())
