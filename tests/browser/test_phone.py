@@ -119,6 +119,25 @@ def test_an_alert_does_not_cover_what_has_the_focus(
 
 
 @widths
+def test_the_bar_takes_the_focus_without_scrolling_and_opens_its_menu_within_the_page(
+    open_page: OpenPage, service: Service, shweta: User, width: int
+) -> None:
+    escalated = rows.incident(service, status="ESCALATED", waits_for="An expert has to look.")
+    rows.studied(escalated)
+    page = open_page(shweta, f"/incidents/{escalated.pk}/", width=width).page
+    live(page)
+    arrive(page)
+    page.evaluate("scrollTo({top: 300, behavior: 'instant'})")
+    more = page.locator("#incident-decision summary")
+    more.focus()
+    assert page.evaluate("scrollY") == 300
+    page.keyboard.press("Enter")
+    expect(page.locator("#incident-decision .menu__panel")).to_be_in_viewport(ratio=1)
+    assert page.evaluate("scrollY") == 300
+    assert page.evaluate(SIDEWAYS) <= 0
+
+
+@widths
 def test_where_nothing_is_asked_the_alert_alone_stays_in_reach(
     open_page: OpenPage, service: Service, shweta: User, width: int
 ) -> None:
