@@ -138,7 +138,7 @@ def test_the_page_shows_how_vendors_do_and_no_key(
         call.cost_usd = 0.5
     client.force_login(maya)
     page = client.get("/vendors/").content.decode()
-    assert "$0.5000" in page
+    assert "$0.50" in page
     assert "not set up" in page
     assert "do-not-show-me" not in page
 
