@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from celery import Celery
@@ -34,6 +36,18 @@ if not IS_BEAT:
     app.steps["worker"].add(Heartbeat)  # /healthz asks for it
 
 
+def give_way() -> None:
+    """Let the pages and the probes go first, where the kernel shares time out between sessions.
+
+    Niceness would be handed on to the services that a deploy starts; this is not: each of them has a session of its own. A
+    worker that shares its session, with a terminal or a test, leaves it alone.
+    """
+    if os.getsid(0) != os.getpid():
+        return
+    with suppress(OSError):  # no such kernel
+        Path("/proc/self/autogroup").write_text("5")
+
+
 @worker_init.connect
 def share_what_is_loaded(sender: Any, **_: Any) -> None:
     """Load in the parent what its children share, so that no incident waits for it after a child was made anew.
@@ -44,6 +58,7 @@ def share_what_is_loaded(sender: Any, **_: Any) -> None:
         from incidents import providers
 
         providers.warm()
+        give_way()
     gc.collect()
     gc.freeze()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from django.urls import reverse
@@ -12,6 +13,7 @@ from django.urls import reverse
 from agentops_site import speaking
 from incidents.models import ClearanceReport, Incident
 
+SHARES = Path("/proc/self/autogroup")
 WARM = """
 import json, os, sys
 os.environ["CELERY_SKIP_CHECKS"] = "1"  # as the launcher does
@@ -44,6 +46,23 @@ def test_an_agent_knows_its_parts_and_its_isolation_before_it_forks_but_no_pages
         "elevenlabs",
     ):
         assert heavy not in loaded, heavy
+
+
+SHARE = "from pathlib import Path; print(Path('/proc/self/autogroup').read_text())"
+
+
+@pytest.mark.skipif(not SHARES.exists(), reason="no kernel that shares time between sessions")
+@pytest.mark.parametrize(("alone", "share"), [(True, " nice 5"), (False, " nice 0")])
+def test_an_agent_gives_way_with_its_own_session_only(alone: bool, share: str) -> None:
+    done = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-c", WARM + SHARE],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        start_new_session=alone,
+    )
+    assert done.stdout.strip().endswith(share)
 
 
 PROBES = """
