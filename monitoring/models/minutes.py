@@ -1,4 +1,4 @@
-"""Rows a minute instead of rows a look: what probes saw, and what processes used. Part of `monitoring.models`."""
+"""Rows a minute instead of rows a look: what probes saw, and what processes used."""
 
 from __future__ import annotations
 
