@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from incidents import providers
 from incidents.alerts import deliver, escalate, outbox
-from incidents.pipeline import detect, runner, verify
+from incidents.pipeline import asking, detect, runner, verify
 
 SOFT = int(settings.AGENT_TASK_SOFT_LIMIT)
 HARD = int(settings.AGENT_TASK_HARD_LIMIT)
@@ -19,6 +19,7 @@ JOBS: tuple[Job, ...] = (
     detect.consume_changes,
     runner.resume_stalled,
     verify.settle_watched,
+    asking.keep_asked,
     escalate.escalate_waiting,
     outbox.wake,
 )

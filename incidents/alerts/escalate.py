@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import F, Max, Q, QuerySet
 
 from incidents.alerts import duty, notify
-from incidents.models import Escalation, Incident, Kind, TimelineEntry
+from incidents.models import Escalation, Incident, Kind, Notification, TimelineEntry
 from incidents.states import BEFORE_DEPLOY, WAITING
 from incidents.timeline import AGENT, note
 
@@ -40,6 +40,25 @@ def escalate_waiting(*, now: datetime) -> int:
         ended_at=None, next_at__lte=now, incident__acknowledged_at=None
     ).select_related("incident__service")
     return sum(_climb(row, now) for row in due[:BATCH])
+
+
+def tell_newcomers(incident: Incident, *, now: datetime) -> None:
+    """Tell those who came to the first step of a question after it was put; who was told is not told again.
+
+    Not while somebody has looked at it: should nothing follow, it starts over with everybody.
+    """
+    running = Escalation.objects.filter(
+        incident=incident, attempt=incident.attempt, ended_at=None, level__gte=1
+    ).first()
+    if running is None or incident.acknowledged_at:
+        return
+    told = set(
+        Notification.objects.filter(key=_key(running, 1)).values_list("person_id", flat=True)
+    )
+    first = [person for group in duty.ladder(incident, now.date())[:1] for person in group.people]
+    new = [person for person in first if person.pk not in told]
+    if new:
+        _tell(running, duty.Group(words=", ".join(one.name for one in new), people=new), 1)
 
 
 def _waiting() -> QuerySet[Incident]:
@@ -111,20 +130,24 @@ def _climb(row: Escalation, now: datetime) -> bool:
             return False
         if not row.climb(to=row.level + 1, next_at=later):
             return False
-        _tell(row, groups[row.level - 1])
+        _tell(row, groups[row.level - 1], row.level)
     return True
 
 
-def _tell(row: Escalation, group: duty.Group) -> None:
-    incident, first = row.incident, row.level == 1
+def _tell(row: Escalation, group: duty.Group, level: int) -> None:
+    incident, first = row.incident, level == 1
     kind = Kind.ASKED if first else Kind.ESCALATION
     text = f"{'Waits for you' if first else 'Nobody has reacted yet'}: {incident.title}"
-    key = f"asked:{incident.pk}:{incident.attempt}:{row.level}:{row.since.timestamp():.0f}"
-    notify.tell(group.people, incident=incident, kind=kind, text=text, key=key)
+    notify.tell(group.people, incident=incident, kind=kind, text=text, key=_key(row, level))
     after = (
         "" if first else f" after {settings.ACKNOWLEDGE_SECONDS / 60:.0f} min without a reaction"
     )
     note(incident, "notified", f"Notified {group.words}{after}.")
+
+
+def _key(row: Escalation, level: int) -> str:
+    """Return what each person on a step of this climb is told only once."""
+    return f"asked:{row.incident_id}:{row.attempt}:{level}:{row.since.timestamp():.0f}"
 
 
 def _nobody_left(row: Escalation, later: datetime) -> None:

@@ -15,6 +15,7 @@ from incidents.confidence import Facts, Score, score
 from incidents.models import Decision, Deployment, Fix, Incident
 from incidents.pipeline.debts import owed
 from incidents.pipeline.gates import (
+    approvers,
     asked_of,
     chosen_fix,
     forbids_change,
@@ -60,7 +61,7 @@ def _act_on(incident: Incident, ruling: policy.Ruling) -> str:
         incident.move(status=Status.DEPLOYING, step=Step.DEPLOY, waits_for="")
         return f"Deploying without a person: {because}."
     if ruling.kind == Decision.Kind.ASK:
-        asked = asked_of(incident)
+        asked = asked_of(approvers(incident))
         incident.move(status=Status.AWAITING_APPROVAL, step=Step.WAIT, waits_for=asked)
         return f"{asked} Because: {because}."
     asked = f"Escalated to an expert: {because}."
@@ -129,7 +130,7 @@ def _record(incident: Incident, judged: Judged, now: datetime) -> Decision:
         score=judged.score.value,
         terms=judged.score.as_json(),
         reasons=list(judged.ruling.reasons),
-        needed_role=needed_role(incident),
+        needed_role=needed_role(approvers(incident)),
         fix_digest=fix.digest if fix else "",
         base_digest=fix.base_digest if fix else "",
         trial_digest=fix.trial.digest if fix else "",

@@ -75,23 +75,26 @@ def locked(incident_id: int) -> Incident:
     )
 
 
-def approvers(incident: Incident) -> list[User]:
-    """Return the people who may approve this incident's fix, the nearest role first; whoever is partial may not."""
-    able = access.people_who_may(
-        Verb.APPROVE, severity=incident.severity, service=incident.service.slug
-    )
+def able_to_approve(severity: str, service: str) -> list[User]:
+    """Return the people whose role may approve a fix of this severity in a service (its slug), the nearest role first."""
+    return access.people_who_may(Verb.APPROVE, severity=severity, service=service)
+
+
+def approvers(incident: Incident, able: list[User] | None = None) -> list[User]:
+    """Return those of the able ones who may approve this incident's fix: whoever is partial may not."""
+    if able is None:
+        able = able_to_approve(incident.severity, incident.service.slug)
     partial = incident.partial_people()
     return [person for person in able if person.pk not in partial]
 
 
-def needed_role(incident: Incident) -> str:
-    """Return the nearest role that may approve, or an empty text when nobody active has it."""
-    return next((person.role for person in approvers(incident)), "")
+def needed_role(people: list[User]) -> str:
+    """Return the role of the nearest of the approvers, or an empty text when there is none."""
+    return next((person.role for person in people), "")
 
 
-def asked_of(incident: Incident) -> str:
-    """Return whom the question goes to, in words."""
-    people = approvers(incident)
+def asked_of(people: list[User]) -> str:
+    """Return in words which of the approvers the question goes to."""
     if not people:
         return (
             "Nobody else who is active may approve this: a manager has to add somebody whose role may, "

@@ -14,7 +14,7 @@ def test_who_proposed_the_fix_is_not_asked_about_it(shweta: User, yash: User) ->
     incident = made.incident(severity="medium")
     made.fix(incident, proposer=yash)
     assert approvers(incident) == [shweta]
-    assert asked_of(incident) == "Shweta (team lead) is asked to approve."
+    assert asked_of(approvers(incident)) == "Shweta (team lead) is asked to approve."
     groups = duty.ladder(incident, NOON.date())
     assert yash not in [person for group in groups for person in group.people]
 
