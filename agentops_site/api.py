@@ -24,7 +24,7 @@ settings, or `./agentops manage create_api_token EMAIL` prints one.
 Times are ISO 8601 in UTC. Lists are `{"items": [...], "next": ...}`, newest first; `next` goes into `before` of the next call.
 
 A refusal is `{"detail": ...}`: 401 without a valid token, 403 with `needed_role` when the role may not, 404 when there is no such
-thing, 409 when it does not fit what is now (state, another digest, a question that expired, a pause), 422 for bad input."""
+thing, 405 with `Allow` when the address has not this method, 409 when it does not fit what is now (state, another digest, a question that expired, a pause), 422 for bad input."""
 
 api = NinjaAPI(
     title="AgentOps",

@@ -1,11 +1,11 @@
-"""What every request passes: the content security policy and the person's time zone."""
+"""What every request passes: the content security policy, the API's way to refuse a method, and the person's time zone."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.utils import timezone
 
 Handler = Callable[[HttpRequest], HttpResponse]
@@ -31,6 +31,20 @@ def content_security_policy(get_response: Handler) -> Handler:
             "Content-Security-Policy", ADMIN_POLICY if relaxed else STRICT_POLICY
         )
         return response
+
+    return respond
+
+
+def api_method_refusal(get_response: Handler) -> Handler:
+    """Refuse a method that an address of the API has not in the API's shape: its library does so in plain text."""
+
+    def respond(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if not isinstance(response, HttpResponseNotAllowed) or not request.path.startswith("/api/"):
+            return response
+        allowed = ", ".join(sorted(response.headers["Allow"].split(", ")))
+        said = {"detail": f"This address takes {allowed} only."}
+        return JsonResponse(said, status=405, headers={"Allow": allowed})
 
     return respond
 

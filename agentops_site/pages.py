@@ -47,6 +47,9 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def broken(request: HttpRequest) -> HttpResponse:
     """Answer 500 without asking the database or the session, either of which may be what broke."""
+    if request.path.startswith("/api/"):
+        said = "Something broke on our side; the server's log says what."
+        return JsonResponse({"detail": said}, status=500)
     return render(None, "500.html", {"shopper": _is_shops(request)}, status=500)
 
 

@@ -54,6 +54,26 @@ def test_an_address_that_is_none_is_refused_in_json(shweta: User) -> None:
         assert "/api/v1/docs" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("delete", "incidents/1", "GET"),
+        ("put", "services/shop", "GET, PATCH"),
+        ("get", "agent/pause", "POST"),
+    ],
+)
+def test_a_method_that_an_address_has_not_is_refused_in_json(
+    shweta: User, method: str, path: str, allowed: str
+) -> None:
+    for person in (shweta, None):
+        answer = _ask(person, method, path)
+        assert answer.status_code == 405
+        assert answer.headers["Content-Type"].startswith("application/json")
+        assert answer.json() == {"detail": f"This address takes {allowed} only."}
+        assert answer.headers["Allow"] == allowed
+        assert "Content-Security-Policy" in answer.headers
+
+
 @pytest.mark.parametrize("path", ["incidents/77", "services/nosuch"])
 def test_what_is_missing_is_named(shweta: User, path: str) -> None:
     answer = _ask(shweta, "get", path)

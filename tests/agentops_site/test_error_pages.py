@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from django.test import Client, RequestFactory
 
@@ -16,6 +18,12 @@ def test_the_500_page_needs_no_session_and_speaks_to_a_shopper_of_the_shop() -> 
     assert "Your cart and your orders are kept." in shopper
     assert 'href="/shop/"' in shopper
     assert "healing" not in shopper
+
+
+def test_what_breaks_under_the_api_is_told_in_json() -> None:
+    answer = pages.broken(RequestFactory().get("/api/v1/agent"))
+    assert (answer.status_code, answer["Content-Type"]) == (500, "application/json")
+    assert "log" in json.loads(answer.content)["detail"]
 
 
 @pytest.mark.django_db
