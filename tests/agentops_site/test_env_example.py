@@ -8,7 +8,9 @@ from collections.abc import Iterator
 
 from django.conf import settings
 
-SOURCE = settings.BASE_DIR / "agentops_site" / "settings.py"
+SOURCES = [
+    settings.BASE_DIR / "agentops_site" / f"{name}.py" for name in ("settings", "vendor_settings")
+]
 EXAMPLE = settings.BASE_DIR / ".env.example"
 # Given by the launcher from its own options, or dotted paths of adapters.
 NOT_FOR_PEOPLE = {"AGENTOPS_DEMO", "AGENTOPS_URL", "MONITORING_PROBER"}
@@ -19,8 +21,8 @@ COMPUTED = {"EMAIL_BACKEND", "DATABASE_URL", "REDIS_URL", "AGENTOPS_PUBLIC_URL"}
 
 
 def _read() -> Iterator[tuple[str, str, ast.expr]]:
-    """Give kind, name and default of every setting that `settings.py` reads."""
-    for node in ast.walk(ast.parse(SOURCE.read_text())):
+    """Give kind, name and default of every setting that the settings read."""
+    for node in (node for one in SOURCES for node in ast.walk(ast.parse(one.read_text()))):
         if (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Name)
