@@ -12,17 +12,18 @@ from django.db import transaction
 from django.utils import timezone
 
 from incidents import queue
-from incidents.models import Decision, Deployment, Fix, Incident
+from incidents.models import Decision, Fix, Incident
 from incidents.pipeline.debts import frozen
-from incidents.pipeline.gates import (
-    Conflict,
-    chosen_fix,
-    forbids_change,
-    locked,
-    policy_of,
-    safety_of,
-)
+from incidents.pipeline.gates import Conflict, chosen_fix, forbids_change, locked
 from incidents.pipeline.guards import is_healthy_again
+from incidents.pipeline.question import (
+    asked_about,
+    check_person,
+    check_proof,
+    fix_under_decision,
+    open_question,
+    out_of_date,
+)
 from incidents.states import ENDED, WAITING, BadInput, Status, Step
 from incidents.timeline import note
 from teams import access, audit
@@ -43,16 +44,17 @@ def authorise(
         incident = _entered(incident_id, person, verb)
         if override and not reason.strip():
             raise BadInput("An override needs a reason; it goes on record.")
-        fix = _fix_under_decision(incident, fix_digest)
-        _check_person(incident, fix, person)
+        fix = fix_under_decision(incident, fix_digest)
+        check_person(incident, fix, person)
         if forbidden := forbids_change(incident):
             raise Conflict(f"No change is allowed now: {forbidden}.")
         if is_healthy_again(incident):
             raise Conflict("The service is healthy again; nothing has to be deployed.")
         if not override and (ice := frozen(incident, fix)):
             raise Conflict(f"No change is allowed now: {ice}.")
-        asked = _open_question(incident, fix)
-        _check_proof(fix, override=override)
+        asked = open_question(incident, fix)
+        if not override:
+            check_proof(fix)
         kind = Decision.Kind.OVERRIDE if override else Decision.Kind.APPROVE
         decision = _sign(asked, person, kind, reason)
         incident.move(
@@ -72,7 +74,7 @@ def reject(*, incident_id: int, person: User, reason: str, fix_digest: str = "")
     """Refuse the fix and end the agent's part; the reason goes on record and into learning."""
     with transaction.atomic():
         incident = _entered(incident_id, person, Verb.REJECT)
-        fix = _fix_under_decision(incident, fix_digest) if fix_digest else chosen_fix(incident)
+        fix = fix_under_decision(incident, fix_digest) if fix_digest else chosen_fix(incident)
         decision = _say_no(incident, fix, person, Decision.Kind.REJECT, reason)
         incident.move(
             status=Status.REJECTED, step=Step.LEARN, waits_for="", **acknowledged(incident, person)
@@ -91,7 +93,7 @@ def request_changes(*, incident_id: int, person: User, reason: str) -> Decision:
     with transaction.atomic():
         incident = _entered(incident_id, person, Verb.REQUEST_CHANGES)
         fix = chosen_fix(incident)
-        if fix and (asked := _asked(incident, fix)) and _out_of_date(incident, asked):
+        if fix and (asked := asked_about(incident, fix)) and out_of_date(incident, asked):
             fix = None
         decision = _say_no(incident, fix, person, Decision.Kind.REQUEST_CHANGES, reason)
         incident.move(
@@ -128,59 +130,6 @@ def _entered(incident_id: int, person: User, verb: Verb) -> Incident:
     if incident.status in ENDED:
         raise Conflict(f"The incident has ended ({incident.status}); nothing is left to decide.")
     raise Conflict(f"The incident is {incident.status} now; nothing is up for decision.")
-
-
-def _fix_under_decision(incident: Incident, digest: str) -> Fix:
-    fix = chosen_fix(incident)
-    if fix is None or fix.digest != digest:
-        raise Conflict("This is not the fix that is up for decision; reload and look again.")
-    return fix
-
-
-def _check_person(incident: Incident, fix: Fix, person: User) -> None:
-    """Nobody lets their own proposal go live, or (outside demos) the cure of a fault that they injected."""
-    if fix.proposer_id == person.pk:
-        raise Conflict("Nobody approves their own proposal; ask a colleague.")
-    cause = incident.caused_by
-    if cause and cause.actor_id == person.pk and not incident.service.is_demo:
-        raise Conflict("You injected this fault; a person who did not cause it has to approve.")
-
-
-def _open_question(incident: Incident, fix: Fix) -> Decision:
-    """Return the ruling that asked about this fix, still valid and made on the policy of now."""
-    asked = _asked(incident, fix)
-    if asked is None:
-        raise Conflict("Nobody was asked about this fix.")
-    if Deployment.objects.filter(fix=fix).exists():
-        raise Conflict("This fix went live already; request changes, or take the incident over.")
-    if why := _out_of_date(incident, asked):
-        raise Conflict(f"{why}; request changes to have the fix judged again.")
-    return asked
-
-
-def _asked(incident: Incident, fix: Fix) -> Decision | None:
-    kinds = [Decision.Kind.ASK, Decision.Kind.ESCALATE]
-    return incident.decisions.filter(fix=fix, kind__in=kinds, voided_at=None).last()
-
-
-def _out_of_date(incident: Incident, asked: Decision) -> str:
-    """Return why a question does not count any more although nobody answered it, or an empty text."""
-    if asked.expires_at and asked.expires_at < timezone.now():
-        return "The question has expired"
-    if asked.policy_digest != policy_of(incident.service).digest:
-        return "The service's policy changed since the fix was judged"
-    return ""
-
-
-def _check_proof(fix: Fix, *, override: bool) -> None:
-    if override:
-        return
-    if fix.trial.passed is not True:
-        raise Conflict(
-            f"The fix did not pass its trial ({fix.trial.reason}); only a team lead may override that."
-        )
-    if any(row.passed is False for row in fix.reviews.all()) or not safety_of(fix)[0]:
-        raise Conflict("The safety review did not pass; only a team lead may override that.")
 
 
 def _sign(asked: Decision, person: User, kind: str, reason: str) -> Decision:
