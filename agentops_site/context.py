@@ -10,10 +10,11 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, Resolver404, resolve, reverse
+from django.urls import NoReverseMatch, reverse
 
 from agentops_site.hearing import unheard
 from incidents.queries import shell as reads
+from teams.higher import served
 from teams.models import User
 
 NAVIGATION = [
@@ -68,11 +69,7 @@ def _is_current(url: str, path: str) -> bool:
 @cache
 def _is_served(url: str) -> bool:
     """Tell whether a page lives there: an app may be taken out, and its entry goes with it."""
-    try:
-        resolve(url)
-    except Resolver404:
-        return False
-    return True
+    return bool(served(url))
 
 
 @cache

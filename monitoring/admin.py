@@ -23,7 +23,7 @@ from monitoring.models import (
     Snapshot,
 )
 from teams.access import may
-from teams.audited_admin import AuditedAdmin
+from teams.audited_admin import AuditedAdmin, NeverWritten
 from teams.cut import cut
 from teams.models import User
 from teams.roles import Verb
@@ -180,20 +180,8 @@ class ServiceAdmin(ByMatrix, FaultActions, AuditedAdmin):
         messages.success(request, f"{done} {'paused' if paused else 'resumed'}.")
 
 
-class ReadOnly(ByMatrix, ModelAdmin):  # type: ignore[misc]
-    """What was measured is looked at, never written by hand."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody adds a measurement."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody changes a measurement."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody deletes a measurement; pruning does that by age."""
-        return False
+class ReadOnly(NeverWritten, ByMatrix, ModelAdmin):  # type: ignore[misc]
+    """What was measured is looked at, never written by hand; pruning drops it by age."""
 
 
 @admin.register(ServiceHealth)

@@ -8,11 +8,10 @@ from typing import Any
 
 from monitoring import charts, queries
 from monitoring.faults.catalogue import all_faults
-from monitoring.models import ProbeMinute, Service, ServiceHealth
+from monitoring.models import Service, ServiceHealth
 from monitoring.outcomes import verdict_from_json
 from monitoring.values import Health
 
-SPARK_MINUTES = 20
 AUTONOMY_WORDS = {
     "observe": "The agent looks and explains, and changes nothing.",
     "ask": "A person approves every fix.",
@@ -47,7 +46,7 @@ def listing(*, before: int | None, now: datetime) -> dict[str, Any]:
     found = list(queries.listed(before=before)[: queries.PAGE + 1])
     shown = found[: queries.PAGE]
     ids = [service.pk for service in shown]
-    uptimes, sparks = queries.uptime(ids, now=now), _sparks(ids, now)
+    uptimes, sparks = queries.uptime(ids, now=now), queries.recent_latencies(ids, now=now)
     return {
         "rows": [_row(service, uptimes, sparks) for service in shown],
         "next": shown[-1].pk if len(found) > queries.PAGE else None,
@@ -134,15 +133,6 @@ def _row(
         "enabled": service.enabled,
         "good_at": getattr(service, "good_at", None),
     }
-
-
-def _sparks(service_ids: Sequence[int], now: datetime) -> dict[int, list[float]]:
-    since = now - timedelta(minutes=SPARK_MINUTES)
-    found: dict[int, list[float]] = {}
-    rows = ProbeMinute.objects.filter(service_id__in=service_ids, minute__gte=since)
-    for service_id, p50 in rows.order_by("minute").values_list("service_id", "p50_ms"):
-        found.setdefault(service_id, []).append(p50)
-    return found
 
 
 def _good(service: Service) -> dict[str, Any] | None:

@@ -14,6 +14,7 @@ from monitoring.values import Health, Symptom
 
 PAGE = 50
 CHART_MINUTES = 60
+SPARK_MINUTES = 20
 UPTIME_WINDOW = timedelta(hours=24)
 SYMPTOM_WORDS = {
     Symptom.NONE: "",
@@ -131,6 +132,16 @@ def minutes(service: Service, *, now: datetime) -> list[ProbeMinute]:
     since = now - timedelta(minutes=CHART_MINUTES)
     found = ProbeMinute.objects.filter(service=service, minute__gte=since).defer("samples")
     return list(found.order_by("minute"))
+
+
+def recent_latencies(service_ids: Sequence[int], *, now: datetime) -> dict[int, list[float]]:
+    """Return the latencies in ms of each service's last minutes, for a sparkline; one query."""
+    since = now - timedelta(minutes=SPARK_MINUTES)
+    found: dict[int, list[float]] = {}
+    rows = ProbeMinute.objects.filter(service_id__in=service_ids, minute__gte=since)
+    for service_id, p50 in rows.order_by("minute").values_list("service_id", "p50_ms"):
+        found.setdefault(service_id, []).append(p50)
+    return found
 
 
 def recent_changes(service: Service, limit: int = 10) -> list[dict[str, Any]]:

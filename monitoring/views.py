@@ -7,7 +7,6 @@ from typing import Any, cast
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import Resolver404, resolve
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
@@ -18,6 +17,7 @@ from monitoring.faults.catalogue import all_faults
 from monitoring.models import Service
 from monitoring.ports import TargetError
 from teams.access import allowed_verbs, needs, require
+from teams.higher import served
 from teams.models import User
 from teams.roles import Verb
 
@@ -47,7 +47,10 @@ def service(request: HttpRequest, slug: str) -> HttpResponse:
     """Show one service: the whole page, or for HTMX the part that changes by itself."""
     found = _found(slug)
     context = pages.one(found, now=timezone.now()) | _rights(request, found)
-    context |= {"refetch_url": request.path, "incidents_url": _served(INCIDENTS_OF, slug)}
+    context |= {
+        "refetch_url": request.path,
+        "incidents_url": served(INCIDENTS_OF.format(slug=slug)),
+    }
     part = _is_refetch(request, "service-live")
     return render(request, f"monitoring/{'parts/live' if part else 'service'}.html", context)
 
@@ -139,13 +142,3 @@ def _rights(request: HttpRequest, found: Service) -> dict[str, Any]:
 def _is_refetch(request: HttpRequest, target: str) -> bool:
     headers = request.headers
     return headers.get("HX-Request") == "true" and headers.get("HX-Target") == target
-
-
-def _served(pattern: str, slug: str) -> str:
-    """Return the address, or "" when no app serves it."""
-    address = pattern.format(slug=slug)
-    try:
-        resolve(address)
-    except Resolver404:
-        return ""
-    return address

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import Resolver404, resolve
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -14,6 +13,7 @@ from monitoring import by_hand, live, queries, watching
 from monitoring.models import Service
 from teams import audit
 from teams.access import AccessRefused, allowed_verbs, needs
+from teams.higher import served
 from teams.models import User
 from teams.roles import Verb
 
@@ -37,8 +37,8 @@ def page(request: HttpRequest) -> HttpResponse:
     context = _panels(service) | {
         "services": services,
         # Open ones only: what is over would push the answers of now off the screen.
-        "incidents_url": _served(INCIDENTS_OF.format(slug=service.slug)),
-        "traffic_url": _served(TRAFFIC_OF.format(slug=service.slug)),
+        "incidents_url": served(INCIDENTS_OF.format(slug=service.slug)),
+        "traffic_url": served(TRAFFIC_OF.format(slug=service.slug)),
         "may_read": Verb.SEND_READ in verbs,
         "may_write": Verb.SEND_WRITE in verbs,
         "methods": [m for m in by_hand.METHODS if by_hand.verb_for(m).value in verbs],
@@ -96,11 +96,3 @@ def _panels(service: Service) -> dict[str, Any]:
         "took_ms": looked.took_ms,
         "fault": queries.current_fault(service),
     }
-
-
-def _served(address: str) -> str:
-    try:
-        resolve(address)
-    except Resolver404:
-        return ""
-    return address

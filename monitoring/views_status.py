@@ -7,12 +7,12 @@ from typing import Any
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import Resolver404, resolve
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from monitoring import status
+from teams.higher import served
 
 INCIDENTS = "/incidents/fragments/public/"  # a higher app serves it; this one only leaves room
 KEPT_SECONDS = 3
@@ -26,14 +26,6 @@ def page(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = dict(
         cache.get_or_set("status", lambda: status.overview(now=timezone.now()), KEPT_SECONDS) or {}
     )
-    context["incidents_url"] = _served(INCIDENTS)
+    context["incidents_url"] = served(INCIDENTS)
     part = request.headers.get("HX-Target") == "status"
     return render(request, f"monitoring/status/{'services' if part else 'page'}.html", context)
-
-
-def _served(address: str) -> str:
-    try:
-        resolve(address)
-    except Resolver404:
-        return ""
-    return address

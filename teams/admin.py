@@ -17,7 +17,7 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm
 
 from teams import audit, passwords, tokens
-from teams.audited_admin import AuditedAdmin
+from teams.audited_admin import AuditedAdmin, NeverWritten
 from teams.cut import cut
 from teams.models import ApiToken, AuditEntry, MatrixRow, User
 from teams.people import settle_role
@@ -199,7 +199,7 @@ class ApiTokenAdmin(AuditedAdmin):
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(ModelAdmin):  # type: ignore[misc]
+class AuditEntryAdmin(NeverWritten, ModelAdmin):  # type: ignore[misc]
     """The audit trail, to read."""
 
     list_display = ("sequence", "at", cut("actor"), "verb", cut("target"), "origin")
@@ -207,15 +207,3 @@ class AuditEntryAdmin(ModelAdmin):  # type: ignore[misc]
     search_fields = ("actor", "verb", "target")
     show_full_result_count = False
     list_per_page = 50
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse: entries are written by what was done."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
-        """Refuse."""
-        return False

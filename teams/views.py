@@ -8,7 +8,6 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import Resolver404, resolve
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -16,6 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from teams import audit, queries, tokens
 from teams.access import AccessRefused, needs
 from teams.forms import ProfileForm, TokenForm
+from teams.higher import served
 from teams.models import User
 from teams.roles import Verb
 
@@ -31,7 +31,7 @@ PROFILE_FIELDS = ("display_name", "time_zone", "avatar_color")
 def team(request: HttpRequest) -> HttpResponse:
     """Show who is in the team and who may do what."""
     return render(
-        request, "teams/team.html", {"team": queries.team(), "work_url": _served(WORK_FRAGMENT)}
+        request, "teams/team.html", {"team": queries.team(), "work_url": served(WORK_FRAGMENT)}
     )
 
 
@@ -113,7 +113,7 @@ def _profile_page(
         "token_form": token_form or TokenForm(),
         "tokens": [token for token in _self(request).api_tokens.all() if token.is_valid(now)],
         "new_token": new_token,
-        "addresses_url": _served(ADDRESSES_FRAGMENT),
+        "addresses_url": served(ADDRESSES_FRAGMENT),
     }
     return render(request, "teams/profile.html", context)
 
@@ -125,11 +125,3 @@ def _self(request: HttpRequest) -> User:
 
 def _settings_of(person: User) -> dict[str, str]:
     return {name: getattr(person, name) for name in PROFILE_FIELDS}
-
-
-def _served(path: str) -> str:
-    try:
-        resolve(path)
-    except Resolver404:
-        return ""
-    return path

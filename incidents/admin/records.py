@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -23,6 +23,7 @@ from incidents.pipeline import people
 from incidents.pipeline.gates import Conflict
 from incidents.states import IllegalTransition
 from teams.access import AccessRefused
+from teams.audited_admin import NeverWritten
 from teams.cut import cut
 from teams.models import User
 
@@ -30,23 +31,11 @@ TITLE = cut("title")
 REFUSALS = (AccessRefused, Conflict, IllegalTransition, LostLease)
 
 
-class ReadOnly(ModelAdmin):  # type: ignore[misc]
+class ReadOnly(NeverWritten, ModelAdmin):  # type: ignore[misc]
     """Rows that the product writes and nobody edits. Who may look: the group's permission to view."""
 
     list_per_page = 50
     show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
 
 
 @admin.register(Incident)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from django.db.models import Count
@@ -10,12 +9,11 @@ from django.utils import timezone
 
 from incidents.models import AgentState, Incident, Notification
 from incidents.states import WAITING, WORKING
-from monitoring.models import ProbeMinute, ServiceHealth
+from monitoring import charts, queries
+from monitoring.models import ServiceHealth
 
 SERVICES_SHOWN = 6
-SPARK_MINUTES = 20
 WORKING_READ = 50
-SPARK_WIDTH, SPARK_HEIGHT, SPARK_EDGE = 60, 16, 2
 
 
 def header_services() -> list[dict[str, Any]]:
@@ -24,43 +22,23 @@ def header_services() -> list[dict[str, Any]]:
     rows = ServiceHealth.objects.filter(service__enabled=True).values_list(*columns)
     order = {"down": 0, "degraded": 1, "unknown": 2, "healthy": 3}
     shown = sorted(rows, key=lambda row: (order[row[0]], row[3]))[:SERVICES_SHOWN]
-    latencies = _latencies([service_id for _, _, service_id, _, _ in shown])
+    ids = [service_id for _, _, service_id, _, _ in shown]
+    latencies = queries.recent_latencies(ids, now=timezone.now())
     return [
         {
             "name": name,
             "url": f"/services/{slug}/",
             "health": state,
             "latency": "" if state == "down" else milliseconds(latency),  # a refusal takes no time
-            "points": points(latencies.get(service_id, [])),
+            "points": charts.sparkline(latencies.get(service_id, [])),
         }
         for state, latency, service_id, name, slug in shown
     ]
 
 
-def _latencies(service_ids: list[int]) -> dict[int, list[float]]:
-    since = timezone.now() - timedelta(minutes=SPARK_MINUTES)
-    minutes = ProbeMinute.objects.filter(service_id__in=service_ids, minute__gte=since)
-    found: dict[int, list[float]] = {}
-    for service_id, p50 in minutes.order_by("minute").values_list("service_id", "p50_ms"):
-        found.setdefault(service_id, []).append(p50)
-    return found
-
-
 def milliseconds(value: float | None) -> str:
     """Return a latency in words, empty when there is none."""
     return "" if value is None else f"{value:.0f} ms"
-
-
-def points(values: list[float]) -> str:
-    """Return the points of a sparkline for a 60 x 16 box; none for fewer than two values."""
-    if len(values) < 2:
-        return ""
-    top = max(values) or 1.0
-    step, room = SPARK_WIDTH / (len(values) - 1), SPARK_HEIGHT - 2 * SPARK_EDGE
-    return " ".join(
-        f"{place * step:.1f},{SPARK_EDGE + room * (1 - value / top):.1f}"
-        for place, value in enumerate(values)
-    )
 
 
 def agent() -> dict[str, Any]:

@@ -22,6 +22,7 @@ from tests.browser.test_voice import alert
 from tests.incidents import rows
 
 PHONE = 390
+WIDTHS = [PHONE, 1440]
 FINGER = 44
 SMALL = """finger => [...document.querySelectorAll("a, button, summary, input, select, textarea")].filter(one => {
   const box = one.getBoundingClientRect();
@@ -36,6 +37,17 @@ SMALL = """finger => [...document.querySelectorAll("a, button, summary, input, s
 @pytest.fixture
 def service(web: Web) -> Service:
     return rows.shop()
+
+
+@pytest.fixture(params=WIDTHS)
+def deciding(
+    request: pytest.FixtureRequest, open_page: OpenPage, service: Service, shweta: User
+) -> Page:
+    """Return the live page of an incident that waits for the person's decision, on a phone and on a desk."""
+    path = f"/incidents/{rows.asked(service).pk}/"
+    page = open_page(shweta, path, width=request.param).page
+    live(page)
+    return page
 
 
 def small_targets(page: Page) -> list[Any]:
@@ -74,16 +86,11 @@ ON_ITS_EDGE = """() => { const link = document.querySelector('#incident-body sum
   link.focus({preventScroll: true});
   scrollTo({top: scrollY + link.getBoundingClientRect().bottom
     - document.querySelector('.decision-bar').getBoundingClientRect().top, behavior: 'instant'}); }"""
-widths = pytest.mark.parametrize("width", [PHONE, 1440])
+widths = pytest.mark.parametrize("width", WIDTHS)
 
 
-@widths
-def test_an_alert_that_arrives_late_moves_nothing_and_covers_no_decision(
-    open_page: OpenPage, service: Service, shweta: User, width: int
-) -> None:
-    asked = rows.asked(service)
-    page = open_page(shweta, f"/incidents/{asked.pk}/", width=width).page
-    live(page)
+def test_an_alert_that_arrives_late_moves_nothing_and_covers_no_decision(deciding: Page) -> None:
+    page = deciding
     page.evaluate("scrollTo({top: 500, behavior: 'instant'})")
     before = page.evaluate(PLACES)
     page.evaluate(FIRST_TAP)
@@ -103,19 +110,13 @@ def test_an_alert_that_arrives_late_moves_nothing_and_covers_no_decision(
     assert edge(page.locator("#comment-form"), "bottom") <= edge(said, "top")
 
 
-@widths
-def test_an_alert_does_not_cover_what_has_the_focus(
-    open_page: OpenPage, service: Service, shweta: User, width: int
-) -> None:
-    asked = rows.asked(service)
-    page = open_page(shweta, f"/incidents/{asked.pk}/", width=width).page
-    live(page)
-    page.evaluate(ON_ITS_EDGE)
-    said = arrive(page)
-    page.wait_for_function("() => document.activeElement.matches('summary')")
+def test_an_alert_does_not_cover_what_has_the_focus(deciding: Page) -> None:
+    deciding.evaluate(ON_ITS_EDGE)
+    said = arrive(deciding)
+    deciding.wait_for_function("() => document.activeElement.matches('summary')")
     for _ in range(6):
-        assert edge(page.locator(":focus"), "bottom") <= edge(said, "top")
-        page.keyboard.press("Tab")
+        assert edge(deciding.locator(":focus"), "bottom") <= edge(said, "top")
+        deciding.keyboard.press("Tab")
 
 
 @widths
