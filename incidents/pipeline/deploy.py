@@ -10,24 +10,19 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from incidents.models import Decision, Deployment, Incident, LostLease
-from incidents.pipeline.debts import frozen
 from incidents.pipeline.fixes import base_digest, written_bytes
-from incidents.pipeline.gates import forbids_change, policy_of
-from incidents.pipeline.guards import before_the_switch, is_healthy_again, stale_proof
+from incidents.pipeline.gates import forbids_change
+from incidents.pipeline.guards import before_the_switch, stale_proof
+from incidents.pipeline.permission import HEALTHY_AGAIN, against, permission_of
 from incidents.pipeline.tools import Tools
 from incidents.pipeline.undo import restart, set_environment
 from incidents.states import Status, Step
 from incidents.timeline import note
 from monitoring.models import Service
 from monitoring.ports import TargetError
-from monitoring.values import Tree
-from teams import access
-from teams.roles import Verb
 
 State = Deployment.State
-HEALTHY_AGAIN = "the service is healthy again without us"
 RUNNING = [State.PREPARED, State.WRITTEN, State.RESTARTED]
-VERB_OF = {Decision.Kind.APPROVE: Verb.APPROVE, Decision.Kind.OVERRIDE: Verb.OVERRIDE}
 
 
 def deploy(incident: Incident, tools: Tools) -> None:
@@ -69,13 +64,13 @@ def _prepare(incident: Incident, tools: Tools) -> Deployment | None:
     except TargetError as error:
         _void(incident, f"the files cannot be read: {error}")
         return None
-    stale = _against(incident, _permission(incident), tree) or stale_proof(
-        incident, _permission(incident), tools
+    stale = against(incident, permission_of(incident), tree) or stale_proof(
+        incident, permission_of(incident), tools
     )
     before = before_the_switch(incident, spec, tools)
     with transaction.atomic():
-        decision = _permission(incident)
-        why = stale or _against(incident, decision, tree)
+        decision = permission_of(incident)
+        why = stale or against(incident, decision, tree)
         if why or decision is None or decision.fix is None:
             _void(incident, why)
             return None
@@ -91,51 +86,6 @@ def _prepare(incident: Incident, tools: Tools) -> Deployment | None:
         )
         note(incident, "deploying", "The old bytes are kept; deploying.")
     return deployment
-
-
-def _permission(incident: Incident) -> Decision | None:
-    last = incident.decisions.filter(attempt=incident.attempt, voided_at=None).last()
-    return last if last is not None and last.permits_deploy else None
-
-
-def _against(incident: Incident, decision: Decision | None, tree: Tree) -> str:
-    """Return what speaks against deploying on this decision now, or an empty text (laws 1, 2, 7)."""
-    if decision is None or decision.fix is None:
-        return "there is no permission to deploy"
-    fix, service = decision.fix, Service.objects.get(pk=incident.service_id)
-    overridden = decision.kind == Decision.Kind.OVERRIDE
-    checks = [
-        (decision.fix_digest != fix.digest, "the fix is not the one that was decided"),
-        (decision.trial_digest != fix.trial.digest, "the trial is not the one that was decided on"),
-        (not overridden and fix.trial.passed is not True, "the trial did not pass"),
-        (
-            decision.base_digest != base_digest(tree, service.environment),
-            "the service's files or environment changed since the fix was tried",
-        ),
-        (
-            decision.policy_digest != policy_of(service).digest,
-            "the service's policy changed since the decision",
-        ),
-        (
-            decision.expires_at is not None and decision.expires_at < timezone.now(),
-            "the permission has expired",
-        ),
-        (is_healthy_again(incident), HEALTHY_AGAIN),
-    ]
-    broken = [reason for applies, reason in checks if applies]
-    ice = "" if overridden else frozen(incident, fix)
-    return (broken[:1] or [_role_lost(incident, decision) or forbids_change(incident) or ice])[0]
-
-
-def _role_lost(incident: Incident, decision: Decision) -> str:
-    """Return why the person who decided may not (any more), or an empty text; the rules' own `auto` has no person."""
-    if decision.kind == Decision.Kind.AUTO:
-        return ""
-    if decision.actor is None:
-        return "the decision names no person"
-    verb = VERB_OF[Decision.Kind(decision.kind)]
-    slug = incident.service.slug
-    return access.may(decision.actor, verb, severity=incident.severity, service=slug).reason
 
 
 def _void(incident: Incident, why: str) -> None:

@@ -208,6 +208,11 @@ def trial_fails(at: Scene, chance: random.Random) -> None:
     trial.save()
 
 
+def safety_objects(at: Scene, chance: random.Random) -> None:
+    reviews = at.fix.reviews.all()
+    chance.choice([lambda: reviews.update(passed=False), reviews.delete])()
+
+
 def recovers(at: Scene, chance: random.Random) -> None:
     state = {"state": "healthy", "since": timezone.now()}
     ServiceHealth.objects.update_or_create(service=at.service, defaults=state)
@@ -227,14 +232,14 @@ def role_is_taken_away(at: Scene, chance: random.Random) -> None:
     lead.refresh_from_db()
 
 
-WORLD = [expires, policy_changes, files_drift, environment_drifts, trial_is_replaced, trial_fails, recovers,
-         is_paused, only_observed, role_is_taken_away]  # fmt: skip
+WORLD = [expires, policy_changes, files_drift, environment_drifts, trial_is_replaced, trial_fails,
+         safety_objects, recovers, is_paused, only_observed, role_is_taken_away]  # fmt: skip
 
 
 def play(at: Scene, chance: random.Random) -> None:
     """Play a random mixture of attacks around at most one honest approval, then let the agent deploy."""
     deeds: list[Any] = chance.sample(CALLS, chance.randint(0, 2))
-    disturbance = chance.choice([None, None, *WORLD])
+    disturbance = chance.choice([*[None] * 4, *WORLD])
     honest = chance.random() < 0.8
     order: list[Any] = [
         *deeds,
