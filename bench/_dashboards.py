@@ -15,9 +15,8 @@ from multiprocessing.connection import Connection
 MARKER = re.compile(rb"tick-(\d{6})")
 TAIL = 13  # a marker may be cut in two by the network
 CHUNK = 262_144
-PING = re.compile(rb"\x89\x0c(.{12})", re.DOTALL)
-"""What daphne sends every 20 s; without its 12 bytes sent back it takes a page for gone."""
-PONG = b"\x8a\x8c" + bytes(4)
+PING = re.compile(rb"\x89(?:\x04(.{4})|\x0c(.{12}))", re.DOTALL)
+"""What a server asks every 20 s, uvicorn with 4 bytes and daphne with 12; unless they are sent back it takes a page for gone."""
 
 
 @dataclass
@@ -88,7 +87,8 @@ def _read(line: _Line, times: dict[int, list[float]], selector: selectors.BaseSe
     data = line.tail + data
     if ping := PING.search(data):
         with suppress(BlockingIOError, ConnectionError):
-            line.link.send(PONG + ping[1])
+            said = ping[1] or ping[2]
+            line.link.send(bytes((0x8A, 0x80 + len(said), 0, 0, 0, 0)) + said)
     line.tail = data[-TAIL:]
     for found in MARKER.finditer(data):
         number = int(found[1])

@@ -17,7 +17,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results"
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
-VERSIONS = ("django", "celery", "channels", "daphne", "pycurl")
+VERSIONS = ("django", "celery", "channels", "uvicorn", "pycurl")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ START_LIMIT = 120.0
 
 @contextmanager
 def site() -> Iterator[Web]:
-    """Have Django set up here on a new database, and daphne serving that database; all of it goes away afterwards."""
+    """Have Django set up here on a new database, and a web server on that database; all of it goes away afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="agentops-site-"))
     os.environ |= {"AGENTOPS_DATA": str(folder / "data"), "AGENTOPS_DEMO": "0", "DATABASE_URL": ""}
     os.environ |= {"DJANGO_SETTINGS_MODULE": "agentops_site.settings", "LOG_LEVEL": "ERROR"}

@@ -65,7 +65,7 @@ def _tree(stack: Stack) -> list[psutil.Process]:
 def _name(process: psutil.Process) -> str:
     words = process.cmdline()
     known = (
-        "daphne",
+        "agentops_site.serve",
         "-Q probes",
         "-Q agent",
         "beat",

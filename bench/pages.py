@@ -1,7 +1,7 @@
 """What the list of incidents costs: server CPU over an empty view, queries, and the bytes of a first visit.
 
 Run `./agentops bench pages`. CPU is this process's own while it answers the request through every middleware, compression
-too; bytes are those that a browser with an empty cache gets over the wire from daphne.
+too; bytes are those that a browser with an empty cache gets over the wire.
 """
 
 from __future__ import annotations

@@ -88,9 +88,9 @@ def _plain(lines: list[tuple[str, str]]) -> float:
     import redis
 
     port = free_port()
-    command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port)]
+    command = [sys.executable, "-m", "agentops_site.serve", "bench._plain:application"]
     server = subprocess.Popen(  # noqa: S603 - our own interpreter and server
-        [*command, "bench._plain:application"],
+        [*command, "--port", str(port)],
         cwd=ROOT,
         env={**os.environ, "BENCH_CHANNEL": PLAIN},
         stdout=subprocess.DEVNULL,

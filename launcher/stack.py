@@ -35,7 +35,7 @@ def stack(layout: Layout, host: str, port: int) -> list[Process]:
               "--without-gossip", "--without-mingle", "--without-heartbeat")  # fmt: skip
     beat = (python, "-m", "celery", "-A", "celery_app", "beat", "--loglevel", "INFO",
             "--pidfile=", "--schedule", str(layout.run / "beat-schedule"))  # fmt: skip
-    web = (python, "-m", "daphne", "-b", host, "-p", str(port), "agentops_site.asgi:application")
+    web = (python, "-m", "agentops_site.serve", "--host", host, "--port", str(port))
     probes = ("-n", "probes@%h", "--pool", "threads", "-c", "8", "-Q", "probes")
     agent = ("-n", "agent@%h", "--pool", "prefork", "-c", "2", "-Q", "agent")
     return [

@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -54,14 +55,15 @@ class Member:
         self._wake.set()
 
     async def pump(self) -> None:
-        """Send what is pending until cancelled."""
-        while True:
-            await self._wake.wait()
-            await asyncio.sleep(COALESCE_SECONDS)
-            self._wake.clear()
-            pending, self._pending = list(self._pending), {}
-            for nudge in pending:
-                await self._send(nudge)
+        """Send what is pending until cancelled, or until the line breaks."""
+        with suppress(OSError):
+            while True:
+                await self._wake.wait()
+                await asyncio.sleep(COALESCE_SECONDS)
+                self._wake.clear()
+                pending, self._pending = list(self._pending), {}
+                for nudge in pending:
+                    await self._send(nudge)
 
 
 class Feed:

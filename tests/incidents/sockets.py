@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import socket
+import struct
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -29,6 +31,11 @@ class Socket:
         cookie = {"Cookie": f"{settings.SESSION_COOKIE_NAME}={key}"} if key else {}
         address = f"ws://127.0.0.1:{web.port}/ws/?page={page}"
         origin = options.pop("origin", web.url)
+        if options.pop("narrow", False):  # takes next to nothing, and never reads by itself
+            line = socket.socket()
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            line.connect(("127.0.0.1", web.port))
+            options |= {"sock": line, "max_queue": 1, "ping_interval": None, "close_timeout": 0.1}
         self._opening = connect(
             address, additional_headers=cookie, origin=origin, max_size=None, **options
         )
@@ -76,6 +83,12 @@ class Socket:
         """Wait until the hub has taken this socket in: it answers a ping only after its connect was handled."""
         self.line.send("ping")
         self.until(lambda text: "pong" in text)
+
+    def reset(self) -> None:
+        """Break the line off without a word, as a phone does that loses its network and comes back."""
+        self.line.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.line.socket.shutdown(socket.SHUT_RD)
+        self.line.socket.close()
 
     def closed(self, *, limit: float = LIMIT) -> int:
         """Read on until the server closes, and return its code."""

@@ -22,17 +22,21 @@ from tests.incidents import rows
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+def client_of(person: User, page: Page) -> Client:
+    async def send(_text: str) -> None: ...
+    async def close(_code: int) -> None: ...
+
+    identity = Identity(
+        person=person.pk, role=person.role, time_zone="UTC", session="s", auth_hash="h"
+    )
+    return Client(identity, page, send=send, close=close)
+
+
 class Opened:
     """A page that is opened while a change is committed just after the n-th query of its round."""
 
     def __init__(self, person: User, page: Page, change: Callable[[], Any], *, after: int) -> None:
-        async def send(_text: str) -> None: ...
-        async def close(_code: int) -> None: ...
-
-        identity = Identity(
-            person=person.pk, role=person.role, time_zone="UTC", session="s", auth_hash="h"
-        )
-        self.client = Client(identity, page, send=send, close=close)
+        self.client = client_of(person, page)
         self.changed = False
         self._change = change
         self._left = after
@@ -100,3 +104,21 @@ def test_what_is_committed_while_a_page_opens_reaches_it_whenever_it_is(
             break
         assert title in offered
     assert after > 3
+
+
+def test_a_page_that_opens_rings_no_bell_on_the_person_s_others(matrix: None, shweta: User) -> None:
+    open_before, opened = (client_of(shweta, Page()) for _ in range(2))
+
+    async def in_thread(work: Callable[[], Any]) -> Any:
+        return await asyncio.to_thread(_alone, work)
+
+    async def both() -> None:
+        memory, clients = Round(), {open_before, opened}
+        late = Dirty(joined={open_before}, late={open_before})
+        await memory.run(late, {open_before}, in_thread)
+        open_before._queue.clear()
+        await memory.run(Dirty(joined={opened}, late={opened}), clients, in_thread)
+
+    asyncio.run(both())
+    assert 'id="bell"' in "\n".join(opened._queue)
+    assert not open_before.waiting

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import socket
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -20,7 +22,7 @@ from monitoring.realtime import publish
 from teams.models import User
 from teams.roles import Role
 from tests.browser.fixtures import broker, data_folder, running_web, session_of, web
-from tests.browser.stack import Broker, Web
+from tests.browser.stack import Broker, Web, wait_for
 from tests.incidents import rows
 from tests.incidents.sockets import Socket
 
@@ -305,19 +307,6 @@ def test_what_was_told_between_a_page_and_its_socket_reaches_it(web: Web, shweta
             made_before.until(whole_head)
 
 
-def test_a_stalled_page_holds_up_nobody(web: Web, service: Service, shweta: User) -> None:
-    incident = rows.asked(service)
-    options: dict[str, Any] = {"max_queue": 1, "ping_interval": None}
-    with (
-        Socket(web, shweta, page_of(incident), **options),  # never reads
-        Socket(web, shweta, page_of(incident)) as awake,
-    ):
-        awake.settle()
-        written = [note(incident, "joined", "again " * 2000).pk for _ in range(100)]
-        awake.until(lambda text: f"entry-{written[-1]}" in text, limit=60)
-        assert awake.entries == written
-
-
 def test_a_page_that_is_too_far_behind_reads_itself_again_instead_of_falling_silent(
     web: Web, service: Service, shweta: User
 ) -> None:
@@ -328,10 +317,74 @@ def test_a_page_that_is_too_far_behind_reads_itself_again_instead_of_falling_sil
         assert socket.closed() == 4408
 
 
-def test_it_works_under_uvicorn_too(
+@pytest.fixture
+def impatient(data_folder: Any, broker: Broker, web: Web) -> Iterator[Web]:
+    """Give a server that cuts a line after a second."""
+    other = Web(data_folder, broker, "agentops_site.serve", "--port", "{port}", "--patience", "1")
+    other.start()
+    yield other
+    other.kill()
+
+
+def stall(web: Web, incident: Incident, person: User) -> None:
+    """Have the server send more than an open line that nobody reads from takes, until it has come to the last of it."""
+    with Socket(web, person, page_of(incident)) as awake:
+        awake.settle()
+        written = [note(incident, "joined", "again " * 2000).pk for _ in range(100)]
+        awake.until(lambda text: f"entry-{written[-1]}" in text, limit=60)
+        assert awake.entries == written
+
+
+def test_a_stalled_page_holds_up_nobody(web: Web, service: Service, shweta: User) -> None:
+    incident = rows.asked(service)
+    with Socket(web, shweta, page_of(incident), narrow=True):
+        stall(web, incident, shweta)
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="a kernel that does not cut")
+def test_a_line_that_takes_nothing_is_cut(impatient: Web, service: Service, shweta: User) -> None:
+    incident = rows.asked(service)
+    with Socket(impatient, shweta, page_of(incident), narrow=True) as stalled:
+        port = stalled.line.socket.getsockname()[1]
+        stall(impatient, incident, shweta)
+        wait_for(lambda: port not in impatient.lines())
+
+
+def test_lines_that_break_while_they_are_sent_to_leave_nothing_behind(
+    web: Web, service: Service, shweta: User
+) -> None:
+    incident = rows.asked(service)
+    session = session_of(shweta)
+    logged = len(web.log.read_text())
+    with ExitStack() as stack:
+        stalled = [
+            stack.enter_context(
+                Socket(web, shweta, page_of(incident), session=session, narrow=True)
+            )
+            for _ in range(3)
+        ]
+        stall(web, incident, shweta)
+        ports = {line.line.socket.getsockname()[1] for line in stalled}
+        for line in stalled:
+            line.line.send("ping")  # what answers it waits for the line as well
+            line.reset()
+        wait_for(lambda: not ports & web.lines())
+        for _ in range(20):  # as many as a person may have open
+            stack.enter_context(Socket(web, shweta, session=session)).settle()
+    assert "Traceback" not in web.log.read_text()[logged:]
+
+
+def test_a_page_that_talks_is_cut_off(web: Web, shweta: User) -> None:
+    with Socket(web, shweta) as socket:
+        socket.line.send("x" * 5_000)
+        assert socket.closed() == 1009  # too big
+
+
+def test_it_works_under_daphne_too(
     data_folder: Any, broker: Broker, web: Web, service: Service, shweta: User
 ) -> None:
-    other = Web(data_folder, broker, server="uvicorn")
+    application = "agentops_site.asgi:application"
+    other = Web(data_folder, broker, "daphne", "-b", "127.0.0.1", "-p", "{port}", application)
     other.start()
     try:
         incident = rows.incident(service)

@@ -38,10 +38,10 @@ from stub_part import live
 live("beat" if "beat" in sys.argv else sys.argv[sys.argv.index("-n") + 1].removesuffix("@%h"))
 """
 
-DAPHNE = """\
+WEB = """\
 import sys
 from stub_part import serve
-serve(sys.argv[2], int(sys.argv[4]))
+serve(sys.argv[sys.argv.index("--host") + 1], int(sys.argv[sys.argv.index("--port") + 1]))
 """
 
 
@@ -53,10 +53,10 @@ def make_checkout(folder: Path) -> Path:
     shutil.copy(REPOSITORY / "agentops", folder)
     shutil.copy(Path(__file__).with_name("stub_part.py"), folder)
     (folder / "manage.py").write_text(MANAGE)
-    for name, source in (("celery", CELERY), ("daphne", DAPHNE)):
+    for name, module, source in (("celery", "__main__", CELERY), ("agentops_site", "serve", WEB)):
         (folder / name).mkdir()
         (folder / name / "__init__.py").touch()  # else the real package would win
-        (folder / name / "__main__.py").write_text(source)
+        (folder / name / f"{module}.py").write_text(source)
     (folder / "requirements.txt").write_text("django==5.2.19\n")
     make_venv(Layout(folder, folder / "var"))
     return folder
