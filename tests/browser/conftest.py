@@ -46,14 +46,18 @@ OpenPage = Callable[..., Watched]
 
 @pytest.fixture
 def open_page(browser: Browser, web: Web) -> Iterator[OpenPage]:
-    """Return a function that opens an address as a person, at a width and in a theme."""
+    """Return a function that opens an address as a person, at a width, in a theme, by mouse or by touch."""
     contexts: list[BrowserContext] = []
 
-    def open_as(person: User, path: str, *, width: int = 1440, dark: bool = False) -> Watched:
+    def open_as(
+        person: User, path: str, *, width: int = 1440, dark: bool = False, touch: bool = False
+    ) -> Watched:
         context = browser.new_context(
             viewport={"width": width, "height": 900 if width > 600 else 844},
             color_scheme="dark" if dark else "light",
             reduced_motion="reduce",
+            has_touch=touch,
+            is_mobile=touch,
             base_url=web.url,
         )
         contexts.append(context)

@@ -139,3 +139,57 @@ def test_an_alert_is_put_away_for_good(open_page: OpenPage, web: Web, shweta: Us
     page.reload()
     live(page)
     expect(page.locator("#voice-slot aside")).to_have_count(0)
+
+
+def reached(page: Page, words: str) -> None:
+    """Press Tab from the top of a page to the skip link of these words, and press Enter on it."""
+    page.keyboard.press("Tab")
+    for _ in range(3):
+        if page.locator(":focus").inner_text() == words:
+            break
+        page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_have_text(words)
+    expect(page.locator(":focus")).to_be_in_viewport(ratio=1)
+    page.keyboard.press("Enter")
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_the_keyboard_comes_to_an_alert_first_and_goes_on_where_it_was(
+    open_page: OpenPage, web: Web, shweta: User, width: int
+) -> None:
+    page = open_page(shweta, "/analytics/", width=width).page
+    live(page)
+    page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_have_text("Skip to content")
+    page.keyboard.press("Tab")
+    expect(page.locator(":focus")).not_to_have_class("skip")  # no alert, no link to it
+    field = page.get_by_label("Service", exact=True)
+    field.focus()
+    for title in ["Orders fail", "Prices are wrong"]:
+        speaking.speak(alert(title).pk, now=timezone.now())
+        expect(page.locator("#voice-slot")).to_contain_text(title)
+    away = page.get_by_role("button", name="Put this spoken alert away")
+    away.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#voice-slot aside")).to_have_count(0)
+    expect(field).to_be_focused()
+    assert page.evaluate("scrollY") == 0
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_from_an_alert_that_was_skipped_to_one_goes_on_with_the_content(
+    open_page: OpenPage, web: Web, shweta: User, width: int
+) -> None:
+    speaking.speak(alert("Orders fail").pk, now=timezone.now())
+    page = open_page(shweta, "/services/", width=width).page
+    live(page)
+    reached(page, "Skip to the spoken alert")
+    page.keyboard.press("Tab")
+    expect(page.locator("#voice-slot [data-player-play]")).to_be_focused()
+    assert violations(page) == []
+    away = page.get_by_role("button", name="Put this spoken alert away")
+    while not away.evaluate("one => one === document.activeElement"):
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#voice-slot aside")).to_have_count(0)
+    expect(page.locator("#main")).to_be_focused()
