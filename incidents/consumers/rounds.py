@@ -186,14 +186,16 @@ class Round:
             whole = "\n".join(region.html for region in regions)
             for client in clients if changed else dirty.late:
                 client.offer(whole if client in dirty.late else "\n".join(changed))
-        here = {client.identity.person for client in clients}
-        late = {client.identity.person for client in dirty.late}
-        people = here if dirty.everything else (dirty.bells & here) | late
-        if people:
+        rung = [
+            client
+            for client in clients
+            if dirty.everything or client in dirty.late or client.identity.person in dirty.bells
+        ]
+        if rung:
+            people = {client.identity.person for client in rung}
             bells = await in_thread(lambda: fragments.bells(people))
-            for client in clients:
-                if client.identity.person in bells:
-                    client.offer(bells[client.identity.person])
+            for client in rung:
+                client.offer(bells[client.identity.person])
 
     def _offer_regions(
         self,

@@ -121,4 +121,4 @@ def test_a_page_that_opens_rings_no_bell_on_the_person_s_others(matrix: None, sh
 
     asyncio.run(both())
     assert 'id="bell"' in "\n".join(opened._queue)
-    assert not open_before.waiting
+    assert "\n".join(open_before._queue) == ""
