@@ -1,4 +1,4 @@
-"""Step 2: turn changes of health into incidents - open, join, reopen, or note the recovery."""
+"""Step 2: turn changes of health into incidents - open, join or reopen; recovery.py ends."""
 
 from __future__ import annotations
 
@@ -13,15 +13,13 @@ from incidents import policy, queue
 from incidents.alerts.opened import tell_opened
 from incidents.engine.fingerprints import fingerprint
 from incidents.models import Deployment, Incident
-from incidents.pipeline import flapping, relapses
+from incidents.pipeline import recovery, relapses
 from incidents.pipeline.fates import Fate, deployed_services, fate_of
-from incidents.states import BEFORE_DEPLOY, OPEN, Status, Step
+from incidents.states import OPEN, Status, Step
 from incidents.timeline import note
 from incidents.values import Category, Failure
 from monitoring.models import FaultInjection, HealthChange, Service
 from monitoring.values import Health, Symptom
-
-AFTER_UNDO = "The service is healthy again after our fix was undone."
 
 
 def consume_changes(*, now: datetime, limit: int = 500) -> list[int]:
@@ -46,8 +44,7 @@ def consume_changes(*, now: datetime, limit: int = 500) -> list[int]:
             held_up.add(change.service_id)
         elif (incident := _consume(change, fate, now, watched)) is not None:
             found.append(incident.pk)
-    for incident_id in flapping.steady_again(now=now):
-        _end_held(incident_id)
+    recovery.end_steady(now=now)
     return found
 
 
@@ -62,7 +59,7 @@ def _consume(
         if not unclaimed.update(consumed_at=now) or fate is Fate.DROP:
             return None
         if change.after == Health.HEALTHY:
-            _recover(change)
+            recovery.recover(change)
             return None
         incident = _open_or_join(change, failure, blamed)
         if incident is not None:
@@ -163,52 +160,6 @@ def _reopen(incident: Incident, change: HealthChange) -> Incident:
             incident, "reopened", f"The same cause is back within {minutes:.0f} minutes: reopened."
         )
     return incident
-
-
-def _recover(change: HealthChange) -> None:
-    """End the incidents of a service that is healthy again before anything of ours was deployed, unless it flaps."""
-    # By when it failed and not by when we noticed: a failure may be over before anybody looked at its change.
-    failed_before = Q(failed_since__lte=change.at) | Q(
-        failed_since=None, detected_at__lte=change.at
-    )
-    waiting = Incident.objects.select_for_update(of=("self",)).filter(
-        failed_before, service=change.service, status__in=BEFORE_DEPLOY
-    )
-    for incident in waiting.select_related("service"):
-        if flapping.is_flapping(change.service, now=change.at):
-            flapping.hold(incident, now=change.at)
-        else:
-            _end(incident, _what_helped(incident))
-
-
-def _what_helped(incident: Incident) -> str:
-    """Return since when a service is healthy for which this incident's own fix did nothing."""
-    if incident.deployments.filter(state=Deployment.State.UNDONE).exists():
-        return AFTER_UNDO
-    live = Deployment.objects.filter(
-        state__in=[Deployment.State.RESTARTED, Deployment.State.HEALTHY],
-        incident__service=incident.service_id,
-        written_at__gte=incident.detected_at,
-    )
-    helped = live.exclude(incident=incident).order_by("-id").first()
-    if helped is None:
-        return "The service is healthy again without us."
-    return f"The service is healthy again since the fix of incident {helped.incident_id} is live."
-
-
-def _end_held(incident_id: int) -> None:
-    with transaction.atomic():
-        held = Incident.objects.select_for_update().filter(pk=incident_id, status__in=BEFORE_DEPLOY)
-        for incident in held:
-            _end(incident, "The service has been steady and well for a while, without us.")
-
-
-def _end(incident: Incident, text: str) -> None:
-    incident.move(
-        status=Status.RECOVERED, step=Step.LEARN, waits_for="", lease=None, lease_until=None
-    )
-    note(incident, "recovered", text)
-    queue.enqueue(queue.RUN, incident.pk)
 
 
 def headline(service: Service, failure: Failure) -> str:

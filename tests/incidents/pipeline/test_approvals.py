@@ -196,6 +196,10 @@ def environment_drifts(at: Scene, chance: random.Random) -> None:
     Service.objects.filter(pk=at.service.pk).update(environment={"A": str(chance.random())})
 
 
+def fix_is_rewritten(at: Scene, chance: random.Random) -> None:
+    Fix.objects.filter(pk=at.fix.pk).update(digest=digest_of(["another", chance.random()]))
+
+
 def trial_is_replaced(at: Scene, chance: random.Random) -> None:
     trial = at.fix.trial
     trial.digest = digest_of(["other", chance.random()])
@@ -232,7 +236,7 @@ def role_is_taken_away(at: Scene, chance: random.Random) -> None:
     lead.refresh_from_db()
 
 
-WORLD = [expires, policy_changes, files_drift, environment_drifts, trial_is_replaced, trial_fails,
+WORLD = [expires, policy_changes, files_drift, environment_drifts, fix_is_rewritten, trial_is_replaced, trial_fails,
          safety_objects, recovers, is_paused, only_observed, role_is_taken_away]  # fmt: skip
 
 
@@ -320,6 +324,25 @@ def test_each_change_of_the_world_stops_the_fix(
     at.deploy()
     assert at.target.written == []
     assert at.incident.deployments.count() == 0
+
+
+# The files are read before the write only; all else is looked at when somebody clicks, and told to them.
+SEEN_AT_THE_CLICK = [
+    one for one in WORLD if one not in (files_drift, environment_drifts, trial_is_replaced)
+]
+
+
+@pytest.mark.parametrize("change", SEEN_AT_THE_CLICK, ids=lambda change: change.__name__)
+def test_what_speaks_against_it_is_told_at_the_click_and_no_permission_is_written(
+    change: Callable[[Scene, random.Random], None], people: dict[str, User]
+) -> None:
+    at = scene(rows.shop(autonomy="ask"), people)
+    ServiceHealth.objects.filter(service=at.service).update(state="down")
+    change(at, random.Random(1))  # noqa: S311
+    refused(at.approve)
+    assert not at.incident.decisions.filter(kind=Decision.Kind.APPROVE).exists()
+    at.incident.refresh_from_db()
+    assert at.incident.status == Status.AWAITING_APPROVAL
 
 
 def clicked(at: Scene) -> str:

@@ -175,6 +175,24 @@ def test_one_that_the_fix_of_another_healed_does_not_say_that_it_was_without_us(
     assert said == f"The service is healthy again since the fix of incident {other.pk} is live."
 
 
+@pytest.mark.parametrize("which", ["its own", "undone", "earlier", "of another service"])
+def test_a_fix_that_did_not_help_is_not_named(world: World, shweta: User, which: str) -> None:
+    world.fails("KeyError")
+    world.look()
+    incident = world.only()
+    at = incident.detected_at + timedelta(seconds=-60 if which == "earlier" else 5)
+    of = made.service() if which == "of another service" else world.service
+    other = rows.resolved(of, shweta, at=at)
+    if which == "its own":  # of an earlier attempt: the incident was reopened since
+        other.deployments.update(incident=incident)
+    if which == "undone":
+        other.deployments.update(state=Deployment.State.UNDONE)
+    world.later(10).is_well()
+    world.look()
+    said = incident.timeline.get(kind="recovered").text
+    assert said == "The service is healthy again without us."
+
+
 def test_after_15_minutes_it_is_a_new_incident(world: World) -> None:
     world.fails()
     world.look()

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from incidents.engine.fingerprints import fingerprint
 from incidents.models import Deployment, Evidence, Incident
-from incidents.pipeline import detect
+from incidents.pipeline import detect, recovery
 from incidents.queries import page
 from incidents.states import Status
 from incidents.values import Failure
@@ -115,7 +115,7 @@ def test_healthy_again_after_an_undo_is_not_said_to_be_without_us(
     detect.consume_changes(now=timezone.now())
     incident.refresh_from_db()
     assert incident.status == Status.RECOVERED
-    assert incident.timeline.filter(kind="recovered").get().text == detect.AFTER_UNDO
+    assert incident.timeline.filter(kind="recovered").get().text == recovery.AFTER_UNDO
     head = page.head(page.load(incident.pk))
     assert (head["asked"], head["asked_tone"]) == (page.AFTER_UNDO, "warn")
 
