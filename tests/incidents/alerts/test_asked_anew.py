@@ -9,6 +9,7 @@ from django.utils import timezone
 from incidents import tasks
 from incidents.alerts import escalate
 from incidents.models import Decision, Incident, Notification
+from incidents.pipeline import asking
 from incidents.pipeline.gates import approvers, asked_of
 from incidents.states import Status
 from teams.models import User
@@ -99,3 +100,10 @@ def test_an_incident_that_asks_nobody_by_name_keeps_its_words(shweta: User) -> N
     tasks.tend()
     incident.refresh_from_db()
     assert incident.waits_for == words
+
+
+def test_an_incident_that_went_on_meanwhile_is_left_alone(shweta: User) -> None:
+    seen = question()
+    Incident.objects.get().touch(waits_for="Asked anew, of others.")
+    assert not asking._ask(seen, [], timezone.now())
+    assert Incident.objects.get().waits_for == "Asked anew, of others."
