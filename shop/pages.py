@@ -3,13 +3,45 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, cast
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 
-from shop import cart
+from shop import cart, target
+from teams.access import allowed_verbs
+from teams.models import User
+from teams.roles import Verb
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+NO_SHOP = "There is no shop here."
+
+
+def with_shop(view: View[P]) -> View[P]:
+    """Wrap a view that has something to show only where a shop is set up: an outage passes, this does not."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        return view(request, *args, **kwargs) if target.service() else _not_set_up(request)
+
+    return guarded
+
+
+def _not_set_up(request: HttpRequest) -> HttpResponse:
+    """Say that there is no shop, and to the team what to do about it."""
+    if is_htmx(request):
+        response = HttpResponse(status=404)
+        response["HX-Reswap"] = "none"
+        return toast(response, NO_SHOP, "error")
+    verbs = allowed_verbs(request.user)
+    manages = Verb.CONFIGURE in verbs and cast(User, request.user).is_staff
+    context = {"team": bool(verbs), "manages": manages, "slug": settings.SHOP_SERVICE}
+    return page(request, "not_set_up.html", context, status=404)
 
 
 def page(

@@ -13,19 +13,21 @@ from shop import cart, quotes, shelf
 from shop.cart import BadQuantity
 from shop.forms import COUNTRIES
 from shop.money import money
-from shop.pages import back_with, is_htmx, page, toast
+from shop.pages import back_with, is_htmx, page, toast, with_shop
 from shop.pictures import picture
 from shop.quotes import Quote
 
 
 @never_cache
 @require_safe
+@with_shop
 def show(request: HttpRequest) -> HttpResponse:
     """Show the cart and what it costs."""
     return page(request, "cart.html", cart_context(request))
 
 
 @require_POST
+@with_shop
 def add(request: HttpRequest) -> HttpResponse:
     """Put pieces of a product into the cart."""
     product_id = request.POST.get("product", "")[:100]
@@ -42,6 +44,7 @@ def add(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
+@with_shop
 def change(request: HttpRequest) -> HttpResponse:
     """Set the pieces of one product; 0 takes it out."""
     product_id = request.POST.get("product", "")[:100]

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from shop import goods, shelf
 from shop.money import money
-from shop.pages import page
+from shop.pages import page, with_shop
 from shop.pictures import picture
 
 LONGEST_SEARCH = 100
@@ -23,6 +23,7 @@ SHOP_URL = "/shop/"
 
 
 @require_safe
+@with_shop
 def catalogue(request: HttpRequest) -> HttpResponse:
     """Show the products of a category or of a search."""
     category = request.GET.get("category", "")[:100]
@@ -44,6 +45,7 @@ def catalogue(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@with_shop
 def product(request: HttpRequest, product_id: str) -> HttpResponse:
     """Show one product."""
     found = shelf.find(product_id)

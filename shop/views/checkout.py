@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from shop import cart, placement, quotes, shelf
 from shop.forms import CheckoutForm
 from shop.models import Checkout
-from shop.pages import back_with, page
+from shop.pages import back_with, page, with_shop
 from shop.quotes import Quote
 from shop.views.cart import cart_lines, priced_cart, shown
 
@@ -22,6 +22,7 @@ KEPT = ("name", "email", "line1", "postcode", "city", "country")
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@with_shop
 def checkout(request: HttpRequest) -> HttpResponse:
     """Show the checkout, or buy."""
     if request.method == "POST":
@@ -36,6 +37,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
+@with_shop
 def totals(request: HttpRequest) -> HttpResponse:
     """Show the totals for the country and wrapping that are chosen now."""
     form = CheckoutForm(request.POST, rules=shelf.known_settings())
