@@ -15,6 +15,9 @@ from incidents.models.incident import TimelineEntry
 MOST = 20_000
 LONGEST_DAYS = 3 * 366
 FIRST_YEAR, LAST_YEAR = 2000, 2200
+DEFAULT_DAYS = 30
+SHOWN = 40
+"""Characters of what was not understood."""
 # What only people do; entries of these kinds mean that somebody had a hand in it.
 BY_PEOPLE = (
     "acknowledged",
@@ -34,23 +37,22 @@ BY_PEOPLE = (
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
-    """Whole days, the last one included, and one service ("" for all)."""
+    """Whole days, the last one included, and one service ("" for all); `notes` say what of a request was not followed."""
 
     first: date
     last: date
     service: str = ""
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, query: dict[str, str], *, today: date) -> Span:
-        """Read `from`, `to` (ISO dates), `days` and `service`; nonsense gives the last 30 days."""
-        last = _day(query.get("to", "")) or today
-        given = query.get("days", "")
-        days = min(max(int(given), 1), LONGEST_DAYS) if given.isdecimal() and len(given) < 6 else 30
-        first = _day(query.get("from", "")) or last - timedelta(days=days - 1)
-        first = max(min(first, last), last - timedelta(days=LONGEST_DAYS))
-        return cls(
-            first=first, last=last, service=query.get("service", "").replace("\x00", "")[:40]
-        )
+        """Read `from`, `to` (ISO dates), `days` and `service`; what cannot be followed is noted, and the default taken: 30 days."""
+        notes: list[str] = []
+        last = _last(query.get("to", ""), today, notes)
+        days = _number(query.get("days", ""), notes)
+        first = _first(query.get("from", ""), last, days, notes)
+        service = query.get("service", "").replace("\x00", "")[:40]
+        return cls(first=first, last=last, service=service, notes=tuple(notes))
 
     @property
     def days(self) -> list[date]:
@@ -64,12 +66,46 @@ class Span:
         return begin, datetime.combine(self.last + timedelta(days=1), time.min, tzinfo=zone)
 
 
-def _day(text: str) -> date | None:
+def _last(text: str, today: date, notes: list[str]) -> date:
+    day = _day(text, notes)
+    if day is not None and day > today:
+        notes.append(f"{_words(day)} has not come yet: the figures end today.")
+    return min(day or today, today)
+
+
+def _number(text: str, notes: list[str]) -> int:
+    if text and not (text.isdecimal() and len(text) < 6 and 1 <= int(text) <= LONGEST_DAYS):
+        notes.append(f"“{text[:SHOWN]}” is no number of days from 1 to {LONGEST_DAYS}.")
+        return DEFAULT_DAYS
+    return int(text) if text else DEFAULT_DAYS
+
+
+def _first(text: str, last: date, days: int, notes: list[str]) -> date:
+    day, usual = _day(text, notes), last - timedelta(days=days - 1)
+    if day is not None and day > last:
+        notes.append(f"The first day, {_words(day)}, is after the last, {_words(last)}.")
+        return usual
+    oldest = last - timedelta(days=LONGEST_DAYS)
+    if day is not None and day < oldest:
+        notes.append(f"Three years are the most: the figures begin on {_words(oldest)}.")
+    return max(day or usual, oldest)
+
+
+def _day(text: str, notes: list[str]) -> date | None:
     try:
-        day = date.fromisoformat(text)
+        day = date.fromisoformat(text) if text else None
     except ValueError:
-        return None
-    return day if FIRST_YEAR <= day.year <= LAST_YEAR else None
+        day = date.min
+    if day is None or FIRST_YEAR <= day.year <= LAST_YEAR:
+        return day
+    notes.append(
+        f"“{text[:SHOWN]}” is no day from {FIRST_YEAR} to {LAST_YEAR}, such as 2026-03-02."
+    )
+    return None
+
+
+def _words(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -279,3 +279,39 @@ def test_today_is_the_last_day_of_the_default_span() -> None:
     today = timezone.localdate()
     span = Span.of({}, today=today)
     assert (span.last, len(span.days)) == (today, 30)
+
+
+LAST_30 = (date(2026, 2, 7), MONDAY + timedelta(days=6))
+
+
+@pytest.mark.parametrize(
+    ("query", "said", "shown"),
+    [
+        ({"from": "nonsense"}, ["“nonsense” is no day"], LAST_30),
+        ({"from": "0026-03-02"}, ["“0026-03-02” is no day"], LAST_30),
+        ({"to": "2026-02-30"}, ["“2026-02-30” is no day"], LAST_30),
+        ({"from": "2026-03-05", "to": "2026-03-02"}, ["5 March 2026, is after"], (date(2026, 2, 1), MONDAY)),
+        ({"from": "2026-03-02", "to": "2190-01-01"}, ["1 January 2190 has not"], (MONDAY, LAST_30[1])),
+        ({"from": "2190-01-01", "to": "2190-01-09"}, ["has not come", "is after"], LAST_30),
+        ({"from": "2001-01-01"}, ["Three years"], (date(2023, 3, 6), LAST_30[1])),
+        ({"days": "many"}, ["“many” is no number"], LAST_30),
+        ({"days": "99999"}, ["“99999” is no number"], LAST_30),
+        ({"days": "7", "from": "", "to": ""}, [], (MONDAY, LAST_30[1])),
+    ],
+)  # fmt: skip
+def test_what_of_a_range_cannot_be_followed_is_said(
+    query: dict[str, str], said: list[str], shown: tuple[date, date]
+) -> None:
+    span = Span.of(query, today=LAST_30[1])
+    assert (span.first, span.last) == shown
+    assert len(span.notes) == len(said)
+    assert all(words in note for words, note in zip(said, span.notes, strict=True))
+
+
+@pytest.mark.django_db
+def test_the_page_says_what_it_did_not_understand(client: Client, shweta: User) -> None:
+    client.force_login(shweta)
+    page = client.get("/analytics/?from=<nonsense>&service=gone").content.decode()
+    assert "“&lt;nonsense&gt;” is no day" in page
+    assert "No service has the short name “gone”" in page
+    assert "notice--warn" not in client.get("/analytics/?days=7").content.decode()
