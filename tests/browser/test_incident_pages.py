@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from incidents.models import Incident
+from incidents.models import Incident, Notification
 from incidents.timeline import note
 from monitoring.models import Service, ServiceHealth
 from teams.models import User
@@ -201,6 +201,18 @@ def test_a_lost_line_is_said_and_the_state_is_read_again(
     expect(page.locator("#incident-head")).to_contain_text("Closed by a person", timeout=20_000)
     expect(page.locator(f"#entry-{entry.pk}")).to_have_count(1)
     expect(page.locator(".connection__text")).to_be_hidden()
+
+
+def test_what_nothing_is_pushed_of_is_read_again_after_a_lost_line(
+    open_page: OpenPage, service: Service, shweta: User, web: Web
+) -> None:
+    page = open_page(shweta, "/notifications/").page
+    live(page)
+    web.kill()
+    expect(page.locator(".connection__text")).to_be_visible()
+    Notification.objects.create(person=shweta, kind="asked", text="Told meanwhile", key="told")
+    web.start()
+    expect(page.locator("#notifications")).to_contain_text("Told meanwhile", timeout=20_000)
 
 
 def test_signing_out_elsewhere_is_said_and_not_retried(
