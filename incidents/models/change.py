@@ -158,6 +158,9 @@ class Deployment(models.Model):
         UNDONE = "undone"
         UNDO_FAILED = "undo_failed"
 
+    RUNNING = (State.PREPARED, State.WRITTEN, State.RESTARTED)
+    """Under way: begun, and neither verified nor undone yet."""
+
     incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="deployments")
     fix = models.OneToOneField(Fix, on_delete=models.PROTECT, related_name="deployment")
     decision = models.OneToOneField(Decision, on_delete=models.PROTECT, related_name="deployment")

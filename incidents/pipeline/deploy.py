@@ -22,7 +22,6 @@ from monitoring.models import Service
 from monitoring.ports import TargetError
 
 State = Deployment.State
-RUNNING = [State.PREPARED, State.WRITTEN, State.RESTARTED]
 
 
 def deploy(incident: Incident, tools: Tools) -> None:
@@ -32,7 +31,9 @@ def deploy(incident: Incident, tools: Tools) -> None:
     verification, which puts the kept bytes back.
     """
     started = timezone.now()
-    deployment = incident.deployments.filter(state__in=RUNNING).first() or _first(incident, tools)
+    deployment = incident.deployments.filter(state__in=Deployment.RUNNING).first() or _first(
+        incident, tools
+    )
     if deployment is None or _was_called_off(incident, deployment, tools):
         return
     try:

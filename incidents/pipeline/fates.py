@@ -14,9 +14,6 @@ from monitoring.models import HealthChange
 from monitoring.standing import FAILING
 from monitoring.values import Health
 
-State = Deployment.State
-RUNNING = [State.PREPARED, State.WRITTEN, State.RESTARTED]
-
 
 class Fate(Enum):
     """What is to be done with a change."""
@@ -72,11 +69,11 @@ def _deployment_around(change: HealthChange) -> Deployment | None:
 
 
 def _during(moment: datetime) -> Q:
-    return Q(state__in=RUNNING) | Q(healthy_at__gte=moment) | Q(undone_at__gte=moment)
+    return Q(state__in=Deployment.RUNNING) | Q(healthy_at__gte=moment) | Q(undone_at__gte=moment)
 
 
 def _still_counts(deployment: Deployment, now: datetime) -> bool:
     """Say whether a deployment runs, or ended so lately that the probes have not yet said what it led to."""
     ended = deployment.undone_at or deployment.healthy_at
     grace = timedelta(seconds=settings.DEPLOY_GRACE_SECONDS)
-    return deployment.state in RUNNING or ended is None or now < ended + grace
+    return deployment.state in Deployment.RUNNING or ended is None or now < ended + grace

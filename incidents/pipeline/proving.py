@@ -1,4 +1,4 @@
-"""Starts copies of a service in isolation and replays requests against them: the laboratory behind the trial step."""
+"""Starts one copy of a service in isolation and asks it what it is to be proved by; laboratory.py shares the copies."""
 
 from __future__ import annotations
 
@@ -52,8 +52,9 @@ class Version:
 class Asked:
     """What a copy is asked: requests in order, then check commands.
 
-    The reads are asked again in `rounds` further requests, for what grows with each. `vital` are the positions of requests that are asked even after a timeout; `proof` are the files of the check commands
-    as they are live, which stand in every copy, so that no version brings its own.
+    The reads are asked again in `rounds` further requests, for what grows with each. `vital` are the positions of
+    requests that are asked even after a timeout; `proof` are the files of the check commands as they are live, which
+    stand in every copy, so that no version brings its own.
     """
 
     requests: Sequence[HttpRequest]

@@ -1,4 +1,4 @@
-"""Step 7: is the chosen fix safe? Every reviewer is asked, and every one has to pass."""
+"""Step 7: is the chosen fix safe? Every reviewer is asked; one has to pass, and none may object (`gates.safety_of`)."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ class _Bench:
             return None
         best = min(self.tried, key=_order)
         for fix in self.candidates:
-            self._decide(fix, best)
+            self._mark(fix, best)
             fix.save()
         Trial.objects.filter(fix__in=[one.fix for one in self.tried]).delete()
         rows = {one.fix.digest: self._row(one, best) for one in self.tried}
@@ -109,7 +109,8 @@ class _Bench:
             row.save()
         return rows[best.fix.digest]
 
-    def _decide(self, fix: Fix, best: Tried) -> None:
+    def _mark(self, fix: Fix, best: Tried) -> None:
+        """Say of a candidate whether it won, and why or why not."""
         if fix is best.fix:
             fix.state, fix.why = Fix.State.CHOSEN, _why_won(best)
             return

@@ -26,6 +26,7 @@ from monitoring.values import Health, HttpRequest, ServiceSpec, Verdict
 
 State = Deployment.State
 HELD = "healthy"
+CHECKS_KEPT = 20
 
 
 def verify(incident: Incident, tools: Tools) -> None:
@@ -51,7 +52,10 @@ def verify(incident: Incident, tools: Tools) -> None:
 
 
 def _probe_until_healthy(incident: Incident, tools: Tools) -> tuple[list[dict[str, Any]], bool]:
-    """Probe 200 ms apart; healthy means that many good answers in a row as the service's recovery needs."""
+    """Look again and again until it was well as often in a row as its recovery needs, or the time is over.
+
+    Return the last looks, at least one, and whether it is healthy.
+    """
     service = incident.service
     spec = service.spec()
     reader = tools.reader(spec)
@@ -59,14 +63,14 @@ def _probe_until_healthy(incident: Incident, tools: Tools) -> tuple[list[dict[st
     checks: list[dict[str, Any]] = []
     in_row = 0
     while in_row < service.successes_before_recovery:
-        if tools.now() >= deadline:
-            return checks, False
         if checks:
+            if tools.now() >= deadline:
+                return checks[-CHECKS_KEPT:], False
             tools.wait(settings.VERIFY_PROBE_GAP_SECONDS)
         seen = _look(incident, spec, reader)
         in_row = in_row + 1 if _well(incident, seen) else 0
         checks.append({"at": tools.now().isoformat(), "seen": _words(seen)})
-    return checks[-20:], True
+    return checks[-CHECKS_KEPT:], True
 
 
 def _look(incident: Incident, spec: ServiceSpec, reader: TargetReader) -> Verdict:
