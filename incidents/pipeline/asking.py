@@ -23,7 +23,9 @@ def keep_asked(*, now: datetime) -> int:
     """Name anew whom every question goes to whose approvers changed, and tell who was not told; return how many."""
     able: dict[tuple[str, str], list[User]] = {}
     changed = 0
-    waiting = Incident.objects.filter(status=Status.AWAITING_APPROVAL, step=Step.WAIT)
+    waiting = Incident.objects.filter(
+        status=Status.AWAITING_APPROVAL, step=Step.WAIT, taken_over_by=None
+    )
     for incident in waiting.select_related("service", "caused_by"):
         which = (incident.severity, incident.service.slug)
         if which not in able:

@@ -56,7 +56,7 @@ def assign(*, incident_id: int, person: User, assignee: User) -> Incident:
     """Give the incident to a person, who is told."""
     with transaction.atomic():
         incident = _entered(incident_id, person, Verb.ASSIGN)
-        if not assignee.is_active:
+        if not assignee.is_admitted:
             raise BadInput(f"{assignee} is not active any more.")
         incident.touch(assignee=assignee)
         _record(

@@ -86,6 +86,15 @@ def test_a_question_in_somebodys_hands_disturbs_nobody_else(shweta: User, yash: 
     assert told(yash, incident) == 0
 
 
+def test_what_a_person_has_in_hand_asks_nobody_anew(shweta: User, yash: User) -> None:
+    incident = question(taken_over_by=shweta)
+    words = incident.waits_for
+    promoted(yash)
+    tasks.tend()
+    incident.refresh_from_db()
+    assert incident.waits_for == words
+
+
 def test_nothing_is_said_anew_while_nothing_changed(shweta: User) -> None:
     incident = question()
     tasks.tend()
