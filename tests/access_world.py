@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from incidents.models import Debt, FollowUp, LearningRecord, Notification, NotificationChannel
+from incidents.models import (
+    Debt,
+    FollowUp,
+    LearningRecord,
+    Notification,
+    NotificationChannel,
+    OnCall,
+)
 from monitoring.models import ServiceHealth
 from teams.models import ApiToken, User
 from tests.incidents import made
@@ -55,6 +62,7 @@ def build(other: User) -> World:
         "record": record.pk,
         "notification": told.pk,
         "channel": channel.pk,
+        "place": OnCall.objects.create(service=service, person=other).pk,
         "token": token.pk,
         "service": service.slug,
     }

@@ -226,7 +226,17 @@ def _patterns(resolver: URLResolver, before: str = "") -> Iterator[str]:
 
 def _routes(section: str) -> set[str]:
     names = dict.fromkeys(
-        ["incident", "report", "follow_up", "record", "notification", "channel", "token", "debt"],
+        [
+            "incident",
+            "report",
+            "follow_up",
+            "record",
+            "notification",
+            "channel",
+            "place",
+            "token",
+            "debt",
+        ],
         "1",
     ) | {"service": "shop", "digest": "x"}
     return {resolve(line.what.split()[1].format(**names)).route for line in lines(section)}

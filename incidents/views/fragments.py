@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from incidents.queries import listing, shell, team, work
+from incidents.views.person import person_of
 from teams.access import needs
 from teams.roles import Verb
 
@@ -62,7 +62,6 @@ def team_work(request: HttpRequest) -> HttpResponse:
     """Serve who has which open incident, for the team page."""
     context = {
         "people": work.by_person(),
-        "on_call": team.on_call(timezone.now().date()),
         "decisions": team.recent_decisions(),
-    }
+    } | team.duty(person_of(request))
     return render(request, "incidents/parts/team_work.html", context)

@@ -25,7 +25,7 @@ def test_it_says_who_is_on_call_and_who_decided_what(
     client.force_login(shweta)
     answer = client.get(PAGE)
     [row] = answer.context["on_call"]
-    assert [row["first"], *row["then"]] == order_of(service, timezone.now().date())
+    assert [one["person"] for one in row["people"]] == order_of(service, timezone.now().date())
     page = answer.content.decode()
     assert "Yash approved" in page
     assert "Cart is down" in page
