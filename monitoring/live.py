@@ -139,7 +139,9 @@ def process_facts(state: ProcessState | None) -> list[tuple[str, str]]:
         return [("Process", "not known: its keeper cannot be asked")]
     facts = [("Process", f"{state.phase}, pid {state.pid}" if state.pid else state.phase)]
     if state.started_at is not None:
-        facts.append(("Running for", _duration(time.time() - state.started_at)))
+        age = _duration(time.time() - state.started_at)
+        runs = state.phase == "running"
+        facts.append(("Running for", age) if runs else ("Started", f"{age} ago"))
     if state.memory_bytes is not None:
         facts.append(("Memory", f"{state.memory_bytes / 1_048_576:.1f} MB"))
     if state.threads is not None:

@@ -36,6 +36,7 @@ COLUMNS = [
     "cost_usd",
     "tokens",
 ]
+UNITS = (("hours", 3600), ("minutes", 60), ("seconds", 1))
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -128,9 +129,11 @@ def _ends(buckets: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _mttr(buckets: list[dict[str, Any]]) -> dict[str, Any]:
-    minutes = [None if b["mttr"] is None else round(b["mttr"] / 60, 2) for b in buckets]
-    series = [charts.Series(name="Median", values=minutes)]
-    return charts.lines("Time to resolve, in minutes", _days(buckets), series)
+    longest = max((bucket["mttr"] or 0 for bucket in buckets), default=0)
+    unit, size = next((one for one in UNITS if longest >= 2 * one[1]), UNITS[-1])
+    values = [None if b["mttr"] is None else round(b["mttr"] / size, 2) for b in buckets]
+    series = [charts.Series(name="Median", values=values)]
+    return charts.lines(f"Time to resolve, in {unit}", _days(buckets), series)
 
 
 def _days(buckets: list[dict[str, Any]]) -> list[str]:

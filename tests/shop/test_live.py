@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from django.db import connection
 from django.test import Client
@@ -9,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from monitoring import live
 from monitoring.models import RecordedExchange, Service
-from monitoring.values import Answer, HttpRequest
+from monitoring.values import Answer, HttpRequest, ProcessState
 from teams.models import AuditEntry, User
 from tests.shop.store import Store, text_of
 from tests.target_app.shop import Shop
@@ -47,6 +49,14 @@ def test_every_endpoint_is_shown_with_its_real_answer(demo: Service, bhumika: Us
     assert "Stoneware Mug" in shown
     assert '"default_country": "DE"' in shown
     assert not RecordedExchange.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("phase", "said"), [("running", ("Running for", "65 s")), ("exited", ("Started", "65 s ago"))]
+)
+def test_only_a_process_that_runs_is_running(phase: str, said: tuple[str, str]) -> None:
+    state = ProcessState(phase=phase, pid=7, started_at=time.time() - 65)
+    assert said in live.process_facts(state)
 
 
 def test_a_failing_endpoint_shows_the_real_error_with_its_traceback(

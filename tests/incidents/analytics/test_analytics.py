@@ -20,7 +20,7 @@ from incidents.models import (
     ModelExchange,
     TimelineEntry,
 )
-from incidents.queries import analytics, charts
+from incidents.queries import analytics, analytics_page, charts
 from incidents.queries.analytics_rows import Rows, Span, load
 from incidents.states import Status
 from monitoring.models import Service
@@ -273,6 +273,19 @@ def test_charts_stay_in_their_box_and_break_at_gaps() -> None:
         assert 0 <= dot["y"] <= charts.HEIGHT
     bars = charts.stacked("t", ["x"], [*series[:0], charts.Series(name="b", values=[3])])
     assert bars["bars"][0]["height"] == pytest.approx((charts.HEIGHT - 40) * 3 / 4)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "unit", "value"),
+    [(0.05, "seconds", 3.0), (2.0, "minutes", 2.0), (180.0, "hours", 3.0)],
+)
+def test_the_time_to_resolve_is_drawn_in_the_unit_that_it_takes(
+    matrix: None, minutes: float, unit: str, value: float
+) -> None:
+    case(made.service(), at(0, 9), minutes)
+    chart = analytics_page.page(load(SPAN))["mttr_chart"]
+    assert chart["title"] == f"Time to resolve, in {unit}"
+    assert chart["table"].rows[0] == ["2 Mar", f"{value:g}"]
 
 
 def test_today_is_the_last_day_of_the_default_span() -> None:
