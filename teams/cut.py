@@ -10,8 +10,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 
-def cut(field: str) -> Callable[[Any], SafeString | str]:
-    """Return a column of a field, cut to one line where it does not fit; the whole text is its title.
+def cut(field: str, *, empty: str = "-") -> Callable[[Any], SafeString | str]:
+    """Return a column of a field, cut to one line where it does not fit; the whole text is its title. Of nothing it says `empty`.
 
     How much fits is decided by static/css/console.css: on a phone a row is a card whose cells have one line each.
     """
@@ -19,7 +19,7 @@ def cut(field: str) -> Callable[[Any], SafeString | str]:
     @admin.display(description=field.replace("_", " "), ordering=field)
     def column(row: Any) -> SafeString | str:
         text = str(getattr(row, field) or "")
-        return format_html('<span class="cut" title="{}">{}</span>', text, text) if text else "-"
+        return format_html('<span class="cut" title="{}">{}</span>', text, text) if text else empty
 
     column.__name__ = field
     return column

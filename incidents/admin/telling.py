@@ -125,7 +125,7 @@ class DeliveryAdmin(ReadOnly):
 class OnCallAdmin(AuditedAdmin):
     """Who is on call, in which order; each Monday the next one is first."""
 
-    list_display = (cut("service"), "position", "person")
+    list_display = (cut("service", empty="every other service"), "position", "person")
     list_filter = ("service",)
     list_select_related = ("service", "person")
     autocomplete_fields = ("person", "service")

@@ -139,3 +139,11 @@ def test_who_left_is_named_so_that_the_place_can_be_taken_out(
     page = client.get("/incidents/fragments/team-work/").content.decode()
     assert "not active any more" in page
     assert f"/team/on-call/{place.pk}/" in page
+
+
+def test_the_console_names_the_order_of_every_other_service(
+    client: Client, maya: User, yash: User
+) -> None:
+    OnCall.objects.create(person=yash)
+    client.force_login(maya)
+    assert "every other service" in client.get("/admin/incidents/oncall/").content.decode()

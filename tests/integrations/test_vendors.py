@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -141,6 +142,18 @@ def test_the_page_shows_how_vendors_do_and_no_key(
     assert "$0.50" in page
     assert "not set up" in page
     assert "do-not-show-me" not in page
+
+
+def test_the_page_that_asks_itself_again_keeps_the_focus_and_says_what_went_wrong(
+    client: Client, maya: User
+) -> None:
+    VendorState.objects.create(
+        vendor="claude", last_error_at=timezone.now(), last_error="no answer in 30 s"
+    )
+    client.force_login(maya)
+    page = client.get("/vendors/", headers={"HX-Request": "true"}).content.decode()
+    assert 'id="test-claude"' in page  # what has the focus is known again by its id
+    assert re.search(r"Last error\s*<time[^>]*>[^<]*</time>\s*<br>[^<]*no answer in 30 s", page)
 
 
 def test_only_who_configures_sees_the_page(client: Client, yash: User) -> None:
