@@ -10,7 +10,7 @@ from django.utils import timezone
 from ninja import Field, Query, Router, Schema
 
 from incidents.models import AgentState, Debt, Incident, TimelineEntry
-from incidents.pipeline import approvals, people
+from incidents.pipeline import approvals, kill_switch, people
 from incidents.pipeline import debts as ledger
 from incidents.queries import analytics as figures
 from incidents.queries import debts
@@ -251,13 +251,13 @@ def agent(request: HttpRequest) -> dict[str, Any]:
 def pause(request: HttpRequest, body: PauseReason | None = None) -> dict[str, Any]:
     """Forbid every new change at once."""
     reason = body.reason if body else ""
-    return _agent(people.pause_agent(person=_person(request), reason=reason))
+    return _agent(kill_switch.pause_agent(person=_person(request), reason=reason))
 
 
 @router.post("agent/resume")
 def resume(request: HttpRequest) -> dict[str, Any]:
     """End the pause; a freeze goes on until its time."""
-    return _agent(people.resume_agent(person=_person(request)))
+    return _agent(kill_switch.resume_agent(person=_person(request)))
 
 
 def _agent(state: AgentState) -> dict[str, Any]:

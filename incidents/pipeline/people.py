@@ -9,12 +9,11 @@ import re
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 
 from incidents import queue
 from incidents.alerts import notify
 from incidents.engine.patches import PatchError
-from incidents.models import AgentState, Comment, Fix, Incident, Kind
+from incidents.models import Comment, Fix, Incident, Kind
 from incidents.pipeline.approvals import acknowledged
 from incidents.pipeline.fixes import build_fix
 from incidents.pipeline.gates import Conflict, approvers, locked
@@ -239,34 +238,3 @@ def _try_only(incident: Incident, fix: Fix, person: User) -> None:
     if holder is not None:
         note(incident, "handed_back", f"{holder} lets the agent try it.", actor=str(holder))
     queue.enqueue(queue.RUN, incident.pk)
-
-
-def pause_agent(*, person: User, reason: str) -> AgentState:
-    """Forbid every new change everywhere, at once, also in the middle of a run (the kill switch)."""
-    return _switch(person, paused=True, reason=reason or f"paused by {person}")
-
-
-def resume_agent(*, person: User) -> AgentState:
-    """End the pause, but no freeze; incidents that waited for nothing else are judged again by a person."""
-    return _switch(person, paused=False, reason="")
-
-
-def _switch(person: User, *, paused: bool, reason: str) -> AgentState:
-    access.require(person, Verb.PAUSE_AGENT)
-    with transaction.atomic():
-        state = AgentState.now()
-        was = state.paused
-        if paused or not state.is_frozen:
-            state.reason = reason[:200]  # a freeze that goes on keeps its own
-        state.paused, state.changed_by = paused, person
-        state.changed_at = timezone.now()
-        state.save()
-        verb = "agent.paused" if paused else "agent.resumed"
-        audit.record(
-            actor=person,
-            verb=verb,
-            target="agent",
-            before={"paused": was},
-            after={"reason": reason},
-        )
-    return state

@@ -8,7 +8,7 @@ from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
-from incidents.pipeline import people
+from incidents.pipeline import kill_switch
 from incidents.views.person import person_of
 from teams.access import needs
 from teams.roles import Verb
@@ -20,10 +20,10 @@ def switch(request: HttpRequest, action: str) -> HttpResponse:
     """Pause or resume the agent everywhere, and go back to where the switch stood."""
     person = person_of(request)
     if action == "pause":
-        people.pause_agent(person=person, reason=request.POST.get("reason", "").strip()[:200])
+        kill_switch.pause_agent(person=person, reason=request.POST.get("reason", "").strip()[:200])
         messages.warning(request, "The agent is paused: nothing is changed any more.")
     elif action == "resume":
-        people.resume_agent(person=person)
+        kill_switch.resume_agent(person=person)
         messages.success(request, "The agent works again.")
     else:
         raise Http404

@@ -18,7 +18,7 @@ from incidents.models import Decision, Fix, Incident, LostLease
 from incidents.pipeline import approvals, deploy
 from incidents.pipeline.fixes import base_digest
 from incidents.pipeline.gates import Conflict, policy_of
-from incidents.pipeline.people import pause_agent
+from incidents.pipeline.kill_switch import pause_agent
 from incidents.pipeline.tools import Tools
 from incidents.states import Status, Step
 from incidents.values import digest_of
