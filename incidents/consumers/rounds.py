@@ -27,7 +27,7 @@ TURNS_OF_LOOP = 4
 # listens or reads is not interrupted by the same alert.
 VOICE_SIGNAL = (
     '<div id="voice-signal" hx-swap-oob="true" hidden><div hx-get="/voice/latest/" hx-trigger="load" '
-    'hx-target="#voice-slot" hx-swap="innerHTML" hx-include="#voice-slot"></div></div>'
+    'hx-target="#voice-slot" hx-swap="innerHTML" hx-include="#voice-slot" hx-sync="#voice-slot:queue last"></div></div>'
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from agentops_site import speaking
 from agentops_site.models import Speech
@@ -21,6 +21,14 @@ LISTEN = """() => { window.said = []; window.speechSynthesis.speak = (words) => 
 INSIDE = """() => [...document.querySelectorAll('#voice-slot *')].every(part =>
   part.getBoundingClientRect().right <= document.documentElement.clientWidth)"""
 """Nothing of the slot sticks out of the page."""
+
+COUNT = """() => {
+  Object.assign(window, { signals: 0, answers: 0, swaps: 0 });
+  const of = (event) => event.detail.target && event.detail.target.id;
+  document.addEventListener("htmx:wsAfterMessage", (event) => { window.signals += event.detail.message.includes("voice-signal"); });
+  document.addEventListener("htmx:beforeSwap", (event) => { window.answers += of(event) === "voice-slot"; });
+  document.addEventListener("htmx:afterSwap", (event) => { window.swaps += of(event) === "voice-slot"; });
+}"""
 
 
 def alert(title: str) -> Speech:
@@ -128,6 +136,24 @@ def asked_again(page: Page) -> None:
     with page.expect_response("**/voice/latest/**"):
         realtime.publish("speech", {"id": 1})
     page.wait_for_function("() => !document.querySelector('.htmx-request, .htmx-swapping')")
+
+
+def test_two_signals_at_once_show_an_alert_once(
+    open_page: OpenPage, web: Web, shweta: User
+) -> None:
+    page = open_page(shweta, "/").page
+    live(page)
+    held: list[Route] = []
+    page.route("**/voice/latest/", lambda route: route.continue_() if held else held.append(route))
+    page.evaluate(COUNT)
+    with page.expect_request("**/voice/latest/"):
+        speaking.speak(alert("Orders fail").pk, now=timezone.now())
+    realtime.publish("speech", {})
+    page.wait_for_function("() => window.signals >= 2")
+    held[0].continue_()
+    page.wait_for_function("() => window.answers >= 2")
+    expect(page.locator("#voice-slot aside")).to_be_visible()
+    assert page.evaluate("() => window.swaps") == 1, "it was taken away and put there again"
 
 
 def test_an_alert_is_put_away_for_good(open_page: OpenPage, web: Web, shweta: User) -> None:
