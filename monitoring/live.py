@@ -69,32 +69,38 @@ class Look:
 
 
 class _Looks:
-    """Shares one look among all who watch: forty viewers must not ask forty times."""
+    """Shares one look among all who watch: forty viewers must not ask forty times.
+
+    Nobody who was told of a change at the monotonic second `after` is shown what was looked at before.
+    """
 
     def __init__(self) -> None:
         self._kept: dict[int, tuple[float, Look]] = {}
         self._locks: dict[int, threading.Lock] = {}
         self._guard = threading.Lock()
 
-    def get(self, key: int, make: Callable[[], Look]) -> Look:
+    def get(self, key: int, make: Callable[[], Look], *, after: float) -> Look:
         with self._guard:
             lock = self._locks.setdefault(key, threading.Lock())
         with lock:
-            kept = self._kept.get(key)
-            if kept is not None and time.monotonic() - kept[0] < FRESH_SECONDS:
+            kept, now = self._kept.get(key), time.monotonic()
+            if kept is not None and kept[0] > max(min(after, now), now - FRESH_SECONDS):
                 return kept[1]
             look = make()
-            self._kept[key] = (time.monotonic(), look)
+            self._kept[key] = (now, look)
             return look
 
 
 _looks = _Looks()
 
 
-def look(service: Service) -> Look:
-    """Ask every endpoint of the service at once, and return the answers and the process that gave them."""
+def look(service: Service, *, after: float = 0.0) -> Look:
+    """Ask every endpoint of the service at once, and return the answers and the process that gave them.
+
+    What another viewer asked for a moment ago serves too, unless it began before the monotonic second `after`.
+    """
     spec, asked = service.spec(), endpoints(service)
-    return _looks.get(service.pk, lambda: _look(spec, asked))
+    return _looks.get(service.pk, lambda: _look(spec, asked), after=after)
 
 
 def endpoints(service: Service) -> list[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 from channels.db import database_sync_to_async
@@ -25,6 +26,7 @@ class LiveSocket(AsyncWebsocketConsumer):
     member: Member | None = None
     pump: asyncio.Task[None] | None = None
     person = 0
+    told = 0.0
 
     async def connect(self) -> None:
         """Let in who may look; the code says why not, since a refused handshake would be retried for ever."""
@@ -41,7 +43,10 @@ class LiveSocket(AsyncWebsocketConsumer):
     def _nudge(self, event: Event) -> str:
         if event.get("kind") == "person" and event.get("id") == self.person:
             return "leave"
-        return "look" if event.get("kind") in KINDS else ""
+        if event.get("kind") not in KINDS:
+            return ""
+        self.told = time.monotonic()
+        return "look"
 
     async def _send(self, nudge: str) -> None:
         if (
@@ -50,7 +55,9 @@ class LiveSocket(AsyncWebsocketConsumer):
             await self.close(code=READ_AGAIN)
             return
         await self.send(
-            text_data=nudge_html("/live/panels/", "live-panels", include="#live-choice")
+            text_data=nudge_html(
+                f"/live/panels/?after={self.told:.6f}", "live-panels", include="#live-choice"
+            )
         )
 
     async def disconnect(self, code: int) -> None:

@@ -50,12 +50,13 @@ def page(request: HttpRequest) -> HttpResponse:
 @require_safe
 @needs(Verb.VIEW)
 def panels(request: HttpRequest) -> HttpResponse:
-    """Show only the answers of now."""
+    """Show only the answers of now; `?after=` names the monotonic second of the change that a nudge told of."""
     watching.note(WATCHED)
     services = list(Service.objects.select_related("health").order_by("-is_demo", "name"))
     if not services:
         raise Http404
-    return render(request, "monitoring/live/panels.html", _panels(_chosen(request, services)))
+    panels = _panels(_chosen(request, services), after=_seconds(request.GET.get("after", "")))
+    return render(request, "monitoring/live/panels.html", panels)
 
 
 @require_POST
@@ -84,9 +85,9 @@ def _chosen(request: HttpRequest, services: list[Service]) -> Service:
     return found or services[0]
 
 
-def _panels(service: Service) -> dict[str, Any]:
+def _panels(service: Service, *, after: float = 0.0) -> dict[str, Any]:
     health = getattr(service, "health", None)
-    looked = live.look(service)
+    looked = live.look(service, after=after)
     return {
         "service": service,
         "health": health.state if health else "unknown",
@@ -96,3 +97,10 @@ def _panels(service: Service) -> dict[str, Any]:
         "took_ms": looked.took_ms,
         "fault": queries.current_fault(service),
     }
+
+
+def _seconds(text: str) -> float:
+    """Return a moment of our own clock; nonsense counts as long ago."""
+    whole, _, part = text.partition(".")
+    sound = len(text) < 20 and whole.isdecimal() and (part or "0").isdecimal()
+    return float(text) if sound and text.isascii() else 0.0

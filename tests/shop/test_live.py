@@ -51,6 +51,22 @@ def test_every_endpoint_is_shown_with_its_real_answer(demo: Service, bhumika: Us
     assert not RecordedExchange.objects.exists()
 
 
+def test_who_is_told_of_a_change_sees_it_and_not_a_look_of_before(
+    demo: Service, target_shop: Shop, bhumika: User
+) -> None:
+    browser = as_(bhumika)
+    browser.get("/live/panels/")
+    order = target_shop.buy().json["id"]
+    assert order not in text_of(browser.get("/live/panels/")), "a look is shared for a moment"
+    told = time.monotonic()
+    assert order in text_of(browser.get(f"/live/panels/?after={told:.6f}"))
+
+
+@pytest.mark.parametrize("after", ["nan", "-1", "1e9", "inf", "9" * 19, "1.5.2", "٣", "x"])
+def test_any_moment_gives_the_panels(demo: Service, bhumika: User, after: str) -> None:
+    assert as_(bhumika).get("/live/panels/", {"after": after}).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("phase", "said"), [("running", ("Running for", "65 s")), ("exited", ("Started", "65 s ago"))]
 )
