@@ -37,6 +37,11 @@ class Traffic:
                 self.served += 1
                 self._changed.notify_all()
 
+    def counts(self) -> tuple[int, int]:
+        """Return how many were served and how many are being answered, of one moment."""
+        with self._changed:
+            return self.served, self.active
+
     def wait_until_idle(self, seconds: float) -> bool:
         """Wait for the requests in hand; say whether all were answered in time."""
         with self._changed:

@@ -33,14 +33,15 @@ def report(app: App) -> tuple[int, dict[str, object]]:
         checks["recommendations"] = _timed(lambda: _check_backend(config, failures))
     states = [check["status"] for check in checks.values()]
     status = next(state for state in _WORST_FIRST if state in states)
+    served, active = app.traffic.counts()
     body: dict[str, object] = {
         "status": status,
         "checks": checks,
         "version": VERSION,
         "environment": environment_name(config),
         "uptime_seconds": app.uptime_seconds(),
-        "requests_served": app.traffic.served,
-        "requests_active": app.traffic.active,
+        "requests_served": served,
+        "requests_active": active,
         "pid": os.getpid(),
     }
     if failures:
