@@ -211,17 +211,22 @@ def activity(request: HttpRequest, before: int | None = None, limit: int = PAGE)
 @router.get("analytics")
 def analytics(
     request: HttpRequest,
-    days: int = 30,
+    days: str = "",
     service: str = "",
     start: str = Query("", alias="from"),  # type: ignore[type-arg]
     end: str = Query("", alias="to"),  # type: ignore[type-arg]
 ) -> dict[str, Any]:
-    """Figures of whole UTC days (`from`, `to`: ISO dates, or the last `days`); times in seconds, shares 0..1."""
+    """Figures of whole UTC days (`from`, `to`: ISO dates, or the last `days`); times in seconds, shares 0..1.
+
+    `notes` say what was left out: days that have not come, or more than three years.
+    """
     _person(request)
-    given = {"days": str(days), "service": service, "from": start, "to": end}
+    given = {"days": days, "service": service, "from": start, "to": end}
     span = Span.of(given, today=timezone.now().date())
+    if span.wrong:
+        raise BadInput(" ".join(span.wrong))
     with timezone.override(UTC):
-        return figures.whole(load(span))
+        return figures.whole(load(span)) | {"notes": span.cut}
 
 
 @router.get("debts")

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from incidents.models import Decision, Escalation, Fix, Incident, LearningRecord, ModelExchange
 from incidents.models.incident import TimelineEntry
+from monitoring.models import Service
 
 MOST = 20_000
 LONGEST_DAYS = 3 * 366
@@ -37,22 +38,39 @@ BY_PEOPLE = (
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
-    """Whole days, the last one included, and one service ("" for all); `notes` say what of a request was not followed."""
+    """Whole days, the last one included, and one service ("" for all).
+
+    Of what was asked, `wrong` says what could not be understood, for which the default stands, and `cut` what was left out.
+    """
 
     first: date
     last: date
     service: str = ""
-    notes: tuple[str, ...] = ()
+    wrong: tuple[str, ...] = ()
+    cut: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, query: dict[str, str], *, today: date) -> Span:
-        """Read `from`, `to` (ISO dates), `days` and `service`; what cannot be followed is noted, and the default taken: 30 days."""
-        notes: list[str] = []
-        last = _last(query.get("to", ""), today, notes)
-        days = _number(query.get("days", ""), notes)
-        first = _first(query.get("from", ""), last, days, notes)
-        service = query.get("service", "").replace("\x00", "")[:40]
-        return cls(first=first, last=last, service=service, notes=tuple(notes))
+        """Read `from`, `to` (ISO dates), `days` and `service`; the default are all services and 30 days."""
+        wrong: list[str] = []
+        cut: list[str] = []
+        last = _day(query.get("to", ""), wrong) or today
+        if last > today:
+            cut.append(f"{_words(last)} has not come yet: the figures end today.")
+            last = today
+        days = _number(query.get("days", ""), wrong)
+        first = _first(query.get("from", ""), last, days, wrong)
+        oldest = last - timedelta(days=LONGEST_DAYS)
+        if first < oldest:
+            cut.append(f"Three years are the most: the figures begin on {_words(oldest)}.")
+            first = oldest
+        service = _service(query.get("service", ""), wrong)
+        return cls(first=first, last=last, service=service, wrong=tuple(wrong), cut=tuple(cut))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return all that was not followed."""
+        return self.wrong + self.cut
 
     @property
     def days(self) -> list[date]:
@@ -66,39 +84,37 @@ class Span:
         return begin, datetime.combine(self.last + timedelta(days=1), time.min, tzinfo=zone)
 
 
-def _last(text: str, today: date, notes: list[str]) -> date:
-    day = _day(text, notes)
-    if day is not None and day > today:
-        notes.append(f"{_words(day)} has not come yet: the figures end today.")
-    return min(day or today, today)
-
-
-def _number(text: str, notes: list[str]) -> int:
+def _number(text: str, wrong: list[str]) -> int:
     if text and not (text.isdecimal() and len(text) < 6 and 1 <= int(text) <= LONGEST_DAYS):
-        notes.append(f"“{text[:SHOWN]}” is no number of days from 1 to {LONGEST_DAYS}.")
+        wrong.append(f"“{text[:SHOWN]}” is no number of days from 1 to {LONGEST_DAYS}.")
         return DEFAULT_DAYS
     return int(text) if text else DEFAULT_DAYS
 
 
-def _first(text: str, last: date, days: int, notes: list[str]) -> date:
-    day, usual = _day(text, notes), last - timedelta(days=days - 1)
+def _first(text: str, last: date, days: int, wrong: list[str]) -> date:
+    day, usual = _day(text, wrong), last - timedelta(days=days - 1)
     if day is not None and day > last:
-        notes.append(f"The first day, {_words(day)}, is after the last, {_words(last)}.")
+        wrong.append(f"The first day, {_words(day)}, is after the last, {_words(last)}.")
         return usual
-    oldest = last - timedelta(days=LONGEST_DAYS)
-    if day is not None and day < oldest:
-        notes.append(f"Three years are the most: the figures begin on {_words(oldest)}.")
-    return max(day or usual, oldest)
+    return day or usual
 
 
-def _day(text: str, notes: list[str]) -> date | None:
+def _service(text: str, wrong: list[str]) -> str:
+    slug = text.replace("\x00", "")[:SHOWN]
+    if slug and not Service.objects.filter(slug=slug).exists():
+        wrong.append(f"No service has the short name “{slug}”: every service is counted.")
+        return ""
+    return slug
+
+
+def _day(text: str, wrong: list[str]) -> date | None:
     try:
         day = date.fromisoformat(text) if text else None
     except ValueError:
         day = date.min
     if day is None or FIRST_YEAR <= day.year <= LAST_YEAR:
         return day
-    notes.append(
+    wrong.append(
         f"“{text[:SHOWN]}” is no day from {FIRST_YEAR} to {LAST_YEAR}, such as 2026-03-02."
     )
     return None

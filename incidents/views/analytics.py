@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -13,17 +11,12 @@ from django.views.decorators.http import require_GET
 
 from incidents.queries import analytics_page
 from incidents.queries.analytics_rows import Rows, Span, load
-from monitoring.models import Service
 from teams.access import needs
 from teams.roles import Verb
 
 
 def _rows(request: HttpRequest) -> Rows:
-    span = Span.of(request.GET.dict(), today=timezone.localdate())
-    if span.service and not Service.objects.filter(slug=span.service).exists():
-        note = f"No service has the short name “{span.service}”: every service is counted."
-        span = replace(span, service="", notes=(*span.notes, note))
-    return load(span)
+    return load(Span.of(request.GET.dict(), today=timezone.localdate()))
 
 
 @never_cache

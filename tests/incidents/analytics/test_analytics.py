@@ -239,7 +239,25 @@ def test_the_api_gives_the_same_figures(client: Client, shweta: User, week: Serv
     body = answer.json()
     assert (body["total"], body["auto_fix_rate"], body["mttr"]["median"]) == (6, 0.3333, 420.0)
     assert body["over_time"][0]["day"] == "2026-03-02"
+    assert body["notes"] == []
+    later = client.get("/api/v1/analytics?to=2190-01-01", headers=headers).json()
+    assert "has not come yet" in later["notes"][0]
     assert client.get("/api/v1/analytics").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [("from=nonsense", "“nonsense” is no day"), ("service=gone", "“gone”"), ("days=x", "“x” is no number"),
+     ("from=2026-03-05&to=2026-03-02", "is after the last")],
+)  # fmt: skip
+def test_the_api_refuses_what_it_does_not_understand(
+    client: Client, shweta: User, week: Service, query: str, said: str
+) -> None:
+    token = tokens.issue(shweta, "test", origin="test")
+    headers = {"Authorization": f"Bearer {token}"}
+    answer = client.get(f"/api/v1/analytics?{query}", headers=headers)
+    assert answer.status_code == 422
+    assert said in answer.json()["detail"]
 
 
 def test_the_page_costs_the_same_for_few_and_for_many(
@@ -305,7 +323,7 @@ LAST_30 = (date(2026, 2, 7), MONDAY + timedelta(days=6))
         ({"to": "2026-02-30"}, ["“2026-02-30” is no day"], LAST_30),
         ({"from": "2026-03-05", "to": "2026-03-02"}, ["5 March 2026, is after"], (date(2026, 2, 1), MONDAY)),
         ({"from": "2026-03-02", "to": "2190-01-01"}, ["1 January 2190 has not"], (MONDAY, LAST_30[1])),
-        ({"from": "2190-01-01", "to": "2190-01-09"}, ["has not come", "is after"], LAST_30),
+        ({"from": "2190-01-01", "to": "2190-01-09"}, ["is after", "has not come"], LAST_30),
         ({"from": "2001-01-01"}, ["Three years"], (date(2023, 3, 6), LAST_30[1])),
         ({"days": "many"}, ["“many” is no number"], LAST_30),
         ({"days": "99999"}, ["“99999” is no number"], LAST_30),
