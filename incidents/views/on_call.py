@@ -22,6 +22,10 @@ from teams.access import needs
 from teams.models import User
 from teams.roles import Verb
 
+DEEDS = {
+    "first": (on_call.be_first, "is on call now"),
+    "out": (on_call.leave, "is out of the order"),
+}
 LONGEST_NUMBER = 18
 """Digits of an id that every database takes."""
 
@@ -48,19 +52,15 @@ def join(request: HttpRequest) -> HttpResponse:
 def change(request: HttpRequest, pk: int) -> HttpResponse:
     """Let one place be first this week (`to=first`), or take it out of its order (`to=out`)."""
     place = get_object_or_404(OnCall.objects.select_related("person", "service"), pk=pk)
-    deed, words = {
-        "first": (on_call.be_first, "is on call now"),
-        "out": (on_call.leave, "is out of the order"),
-    }[_wanted(request)]
-    return _done(
-        request,
-        lambda: deed(actor=person_of(request), place=place, today=_today()),
-        f"{place.person.name} {words}.",
-    )
+    wanted = request.POST.get("to", "")
 
+    def act() -> None:
+        if wanted not in DEEDS:
+            raise BadInput("Choose: first this week, or out of the order.")
+        DEEDS[wanted][0](actor=person_of(request), place=place, today=_today())
 
-def _wanted(request: HttpRequest) -> str:
-    return "out" if request.POST.get("to") == "out" else "first"
+    words = DEEDS[wanted][1] if wanted in DEEDS else ""
+    return _done(request, act, f"{place.person.name} {words}.")
 
 
 def _today() -> date:

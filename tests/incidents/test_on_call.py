@@ -130,6 +130,19 @@ def test_nonsense_changes_nothing(
     assert client.post("/team/on-call/99999/", {"to": "out"}).status_code == 404
 
 
+@pytest.mark.parametrize("to", ["", "last", "first\0"])
+def test_a_place_is_changed_only_as_was_asked(
+    client: Client, service: Service, shweta: User, yash: User, to: str
+) -> None:
+    for person in (shweta, yash):
+        on_call.join(actor=shweta, person=person, service=service, today=TODAY)
+    before, place = order_of(service, TODAY), OnCall.objects.get(person=yash)
+    client.force_login(shweta)
+    answer = client.post(f"/team/on-call/{place.pk}/", {"to": to}, headers=HTMX)
+    assert "Choose: first" in answer["HX-Trigger"]
+    assert order_of(service, TODAY) == before
+
+
 def test_who_left_is_named_so_that_the_place_can_be_taken_out(
     client: Client, service: Service, shweta: User, yash: User
 ) -> None:
