@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -42,7 +43,7 @@ class Region:
     name: str
     html: str
 
-    @property
+    @cached_property
     def same(self) -> str:
         """Return the HTML without its version and its running durations, which every page counts on by itself."""
         return _RUNNING.sub(r"\1", _VERSION.sub("", self.html, count=1))

@@ -13,15 +13,14 @@ from django.utils.html import format_html
 
 from incidents.consumers import fragments
 from incidents.consumers.client import Client, Viewer
+from incidents.consumers.messages import Fresh, together
 from incidents.models import Incident
 
 T = TypeVar("T")
 PageKey = tuple[str, int]
 Seen = dict[Viewer, dict[str, str]]
-News = dict[Client, list[str]]  # what is appended to each client's page
+News = dict[Client, tuple[str, ...]]  # what is appended to each client's page
 LIST: PageKey = ("list", 0)
-ROWS_AT_ONCE = 10
-TOGETHER = 30_000  # characters
 TURNS_OF_LOOP = 4
 # Each page asks for itself, and says what it shows: what is spoken depends on what its person wants to hear, and one who
 # listens or reads is not interrupted by the same alert.
@@ -109,7 +108,7 @@ class Round:
             client.offer(VOICE_SIGNAL)
         for pk, watching, heavy in rest:
             rendered = await in_thread(heavy)
-            news: News = {client: [] for client in watching}
+            news: News = dict.fromkeys(watching, ())
             self._offer_regions(("middle", pk), rendered, news, hit=_hit(dirty, pk))
             await _let_out()
         for client in clients:
@@ -150,7 +149,8 @@ class Round:
             quick, heavy = await in_thread(make)
         except Incident.DoesNotExist:
             return None
-        news = {client: _news(client, quick) for client in watching}
+        fresh = Fresh(quick)
+        news = {client: fresh.for_(client) for client in watching}
         for client, appended in news.items() if not hit else ():
             # What happened since `_find_late` looked is in this rendering, and its event will find it remembered.
             client.behind |= bool(appended)
@@ -168,7 +168,7 @@ class Round:
             rendered = await in_thread(lambda: fragments.incident_list(_whos(whole)))
             for client in whole if not hit else ():
                 client.behind |= rendered.seen > client.seen
-            self._offer_regions(LIST, rendered, {client: [] for client in whole}, hit=hit)
+            self._offer_regions(LIST, rendered, dict.fromkeys(whole, ()), hit=hit)
             for client in whole:
                 client.seen = rendered.seen
         for client in lists:
@@ -221,9 +221,12 @@ class Round:
             new = [r.html for r in regions if known is not None and known.get(r.name) != r.same]
             texts[viewer, False] = "\n".join(new)
             texts[viewer, True] = "\n".join(region.html for region in regions)
+        made: dict[tuple[str, ...], list[str]] = {}
         for client, appended in news.items():
-            text = texts.get((client.viewer(rendered.named), client.behind), "")
-            for message in _together([text, *appended]):
+            shown = (texts.get((client.viewer(rendered.named), client.behind), ""), *appended)
+            if shown not in made:
+                made[shown] = together(shown)
+            for message in made[shown]:
                 client.offer(message)
 
 
@@ -240,40 +243,6 @@ def _keys(client: Client) -> list[PageKey]:
 def _whos(clients: Iterable[Client]) -> set[fragments.Who]:
     found = (client.identity for client in clients)
     return {(who.role, who.time_zone, who.person) for who in found}
-
-
-def _after(rows: list[tuple[int, str]], last: int) -> list[tuple[int, str]]:
-    return [row for row in rows if row[0] > last]
-
-
-def _news(client: Client, quick: fragments.Rendered) -> list[str]:
-    """Return what is appended to a client's page, which from now on counts as having it."""
-    zone = client.identity.time_zone
-    entries = _after(quick.entries.get(zone, []), client.seen)
-    comments = _after(quick.comments.get(zone, []), client.comment)
-    client.seen = max([client.seen, *(number for number, _ in entries)])
-    client.comment = max([client.comment, *(number for number, _ in comments)])
-    return [*_appended("timeline", entries), *_appended("comments", comments)]
-
-
-def _appended(target: str, rows: list[tuple[int, str]]) -> list[str]:
-    """Append rows by wrappers that htmx strips, some at a time; the order is that of their numbers."""
-    insides = [
-        "".join(html for _, html in rows[start : start + ROWS_AT_ONCE])
-        for start in range(0, len(rows), ROWS_AT_ONCE)
-    ]
-    return [f'<ol hx-swap-oob="beforeend:#{target}">{inside}</ol>' for inside in insides]
-
-
-def _together(texts: Iterable[str]) -> list[str]:
-    """Join short texts to messages, in order: a message costs a server much more than its length."""
-    messages: list[str] = []
-    for text in filter(None, texts):
-        if messages and len(messages[-1]) + len(text) < TOGETHER:
-            messages[-1] += f"\n{text}"
-        else:
-            messages.append(text)
-    return messages
 
 
 async def _let_out() -> None:

@@ -102,7 +102,7 @@ class Rows:
 
 
 def read() -> Rows:
-    """Read what the list in sections shows; three queries whatever the number of incidents."""
+    """Read what the list in sections shows; three queries whatever the number of incidents, one more while some are escalated."""
     seen = newest()
     newest_first = Incident.objects.order_by("-id")
     open_ones = newest_first.filter(status__in=OPEN)[: 4 * PAGE]
