@@ -102,13 +102,13 @@ class Rows:
 
 
 def read() -> Rows:
-    """Read what the list in sections shows; three queries whatever the number of incidents, one more while some are escalated."""
+    """Read what the list in sections shows; four queries whatever the number of incidents."""
     seen = newest()
     newest_first = Incident.objects.order_by("-id")
     open_ones = newest_first.filter(status__in=OPEN)[: 4 * PAGE]
     # "Not open" and not "ended": by the index of statuses SQLite would sort all that ever ended to find the newest few.
     ended = newest_first.exclude(status__in=OPEN)[: PAGE + 1]
-    return Rows(seen, lines(open_ones), lines(ended))
+    return Rows(seen, lines(open_ones), lines(ended, ended=True))
 
 
 def arranged(rows: Rows, person: User, mine: Rights) -> list[dict[str, Any]]:
