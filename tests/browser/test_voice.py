@@ -11,7 +11,7 @@ from agentops_site.models import Speech
 from monitoring import realtime
 from teams.models import User
 from tests.browser.conftest import OpenPage
-from tests.browser.stack import Web
+from tests.browser.stack import Web, wait_for
 from tests.browser.test_incident_pages import live, violations
 from tests.incidents import made
 
@@ -146,10 +146,13 @@ def test_two_signals_at_once_show_an_alert_once(
     held: list[Route] = []
     page.route("**/voice/latest/", lambda route: route.continue_() if held else held.append(route))
     page.evaluate(COUNT)
-    with page.expect_request("**/voice/latest/"):
-        speaking.speak(alert("Orders fail").pk, now=timezone.now())
+    speaking.speak(alert("Orders fail").pk, now=timezone.now())
+    page.wait_for_function("() => window.signals >= 1")
     realtime.publish("speech", {})
     page.wait_for_function("() => window.signals >= 2")
+    wait_for(
+        lambda: page.evaluate("() => true") and held
+    )  # Playwright hands requests over while it is asked
     held[0].continue_()
     page.wait_for_function("() => window.answers >= 2")
     expect(page.locator("#voice-slot aside")).to_be_visible()
