@@ -27,11 +27,17 @@
     if (synthesis) synthesis.cancel();
   }
 
+  // Only what really began was heard: a browser may refuse to speak before somebody touched the page.
+  function began(player) {
+    if (player.hasAttribute("hx-post")) htmx.trigger(player, "heard");
+  }
+
   function readAloud(player) {
     const script = player.querySelector("[data-player-script]");
     if (!script || !synthesis) return false;
     const words = new SpeechSynthesisUtterance(script.textContent);
     words.lang = "en";
+    words.addEventListener("start", () => began(player));
     synthesis.speak(words);
     return true;
   }
@@ -42,7 +48,6 @@
 
   async function play(player) {
     silence();
-    if (player.hasAttribute("hx-post")) htmx.trigger(player, "heard");
     const audio = player.querySelector("audio");
     if (!audio) {
       if (!readAloud(player)) tell("This browser has no voice; the script can be read");
@@ -51,6 +56,7 @@
     audio.currentTime = 0;
     try {
       await audio.play();
+      began(player);
     } catch (error) {
       if (error.name === "AbortError") return; // paused meanwhile
       if (error.name !== "NotAllowedError" && !readAloud(player)) tell("It could not be spoken; the script can be read");

@@ -16,7 +16,24 @@ from tests.browser.test_incident_pages import live, violations
 from tests.incidents import made
 
 # Chromium without a sound card has no voices: what the page asks of them is what counts.
-LISTEN = """() => { window.said = []; window.speechSynthesis.speak = (words) => window.said.push(words.text); }"""
+LISTEN = """() => {
+  window.said = [];
+  window.speaking = false;
+  Object.defineProperty(speechSynthesis, "speaking", { get: () => window.speaking, configurable: true });
+  speechSynthesis.cancel = () => { window.speaking = false; };
+  speechSynthesis.speak = (words) => {
+    window.speaking = true;
+    window.said.push(words.text);
+    words.dispatchEvent(new Event("start"));
+  };
+}"""
+"""A voice that begins at once, and speaks until it is cancelled or a test sets `speaking`."""
+
+REFUSE = """() => {
+  window.asked = 0;
+  speechSynthesis.speak = (words) => { window.asked += 1; words.dispatchEvent(new Event("error")); };
+}"""
+"""A browser that lets no page speak before somebody touched it."""
 
 INSIDE = """() => [...document.querySelectorAll('#voice-slot *')].every(part =>
   part.getBoundingClientRect().right <= document.documentElement.clientWidth)"""
@@ -107,6 +124,20 @@ def test_a_page_opened_after_the_alert_offers_it_clear_of_its_heading(
     assert watched.complaints == []
 
 
+def test_an_alert_that_the_browser_refused_to_speak_was_not_heard(
+    open_page: OpenPage, web: Web, shweta: User
+) -> None:
+    page = open_page(shweta, "/").page
+    live(page)
+    page.evaluate(REFUSE)
+    page.evaluate("() => localStorage.setItem('agentops-voice', 'allowed')")
+    speaking.speak(alert("Orders fail").pk, now=timezone.now())
+    page.wait_for_function("() => window.asked === 1")
+    page.wait_for_load_state("networkidle")
+    page.goto("/analytics/")
+    expect(page.locator("#voice-slot")).to_contain_text("Orders fail")
+
+
 def test_who_reads_or_hears_an_alert_is_not_interrupted_by_the_same_one(
     open_page: OpenPage, web: Web, shweta: User
 ) -> None:
@@ -119,14 +150,12 @@ def test_who_reads_or_hears_an_alert_is_not_interrupted_by_the_same_one(
     asked_again(page)
     expect(page.locator("#voice-slot details")).to_have_attribute("open", "")
     expect(summary).to_be_focused()
+    page.evaluate(LISTEN)
     with page.expect_response("**/voice/heard/**"):
         page.locator("#voice-slot [data-player-play]").click()
-    page.evaluate(
-        "() => Object.defineProperty(speechSynthesis, 'speaking', { get: () => true, configurable: true })"
-    )
     asked_again(page)
     expect(page.locator("#voice-slot aside")).to_be_visible()
-    page.evaluate("() => Object.defineProperty(speechSynthesis, 'speaking', { get: () => false })")
+    page.evaluate("() => { window.speaking = false; }")
     asked_again(page)
     expect(page.locator("#voice-slot aside")).to_have_count(0)
 
