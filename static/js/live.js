@@ -9,6 +9,7 @@
   const ENDED = { 4401: "You are signed out. Sign in again to see live updates", 4403: "Live updates are not for this account", 4429: "Too many open pages: this one is not live" };
   const SHOW_AFTER_MS = 700;
   const openState = new Map();
+  const stale = new Set(); // ids of regions that were busy when news came
   let lost = false;
   let showTimer = 0;
 
@@ -53,15 +54,23 @@
     return field.value !== field.defaultValue;
   }
 
-  function isBusy(region) {
+  function isTypedIn(region) {
     const active = document.activeElement;
     if (active && isField(active) && region.contains(active)) return true;
     return [...region.querySelectorAll("input:not([type=hidden]), textarea, select")].some(isDirty);
   }
 
+  // The answer to a form that was taken away meanwhile would be lost, and with it why a deed was refused.
+  const isBusy = (region) => isTypedIn(region) || region.querySelector("form.htmx-request");
+
+  function putOff(region) {
+    stale.add(region.id);
+    if (isTypedIn(region)) region.dataset.stale = ""; // says so
+  }
+
   function refetch(region) {
     if (isBusy(region)) {
-      region.dataset.stale = "";
+      putOff(region);
       return;
     }
     htmx.ajax("GET", region.dataset.refetchUrl, { target: region, source: region, swap: "outerHTML", headers: { "X-Refetch": "1" } });
@@ -74,10 +83,12 @@
   }
 
   function freshen() {
-    document.querySelectorAll("[data-stale]").forEach((region) => {
-      if (isBusy(region)) return;
-      delete region.dataset.stale;
-      const source = region.closest("[data-refetch-url]");
+    stale.forEach((id) => {
+      const region = document.getElementById(id);
+      if (region && isBusy(region)) return;
+      stale.delete(id);
+      region?.removeAttribute("data-stale");
+      const source = region?.closest("[data-refetch-url]");
       if (source) refetch(source);
     });
   }
@@ -100,8 +111,9 @@
     if (isOlder(target, fragment.firstElementChild)) event.preventDefault();
     else if (isBusy(target)) {
       event.preventDefault();
-      target.dataset.stale = "";
+      putOff(target);
     } else {
+      stale.delete(target.id);
       restoreOpen(fragment);
       keepPlace(target);
     }
@@ -111,7 +123,7 @@
     const { target, requestConfig } = event.detail;
     if (requestConfig?.headers["X-Refetch"] && isBusy(target)) {
       event.detail.shouldSwap = false;
-      target.dataset.stale = "";
+      putOff(target);
     } else if (target.matches("[data-grows-above]")) holdPlace(target);
     else keepPlace(target);
   });
@@ -164,6 +176,7 @@
   document.addEventListener("htmx:afterSwap", (event) => restoreOpen(event.target.parentElement ?? event.target));
   document.addEventListener("focusout", () => setTimeout(freshen, 0));
   document.addEventListener("reset", () => setTimeout(freshen, 0));
+  document.addEventListener("htmx:afterRequest", () => setTimeout(freshen, 0));
   document.addEventListener("htmx:wsOpen", onOpen);
   document.addEventListener("htmx:wsClose", onLoss);
   document.addEventListener("htmx:wsError", onLoss);

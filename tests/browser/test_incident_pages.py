@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import APIResponse, Page, Route, expect
 
 from incidents.models import Incident, Notification
 from incidents.timeline import note
 from monitoring.models import Service, ServiceHealth
 from teams.models import User
 from tests.browser.conftest import OpenPage
-from tests.browser.stack import Web
+from tests.browser.stack import Web, wait_for
 from tests.browser.test_every_page import SIDEWAYS
 from tests.incidents import rows
 
@@ -251,6 +251,33 @@ def test_the_keyboard_alone_finds_opens_and_rejects(
     page.keyboard.press("Enter")
     expect(page.locator("#incident-head")).to_contain_text("rejected")
     expect(page.locator("#toasts")).to_contain_text("Rejected")
+
+
+def test_a_refusal_is_told_though_the_push_came_before_it(
+    open_page: OpenPage, service: Service, shweta: User
+) -> None:
+    incident = rows.asked(service)
+    watched = open_page(shweta, f"/incidents/{incident.pk}/")
+    page = watched.page
+    live(page)
+    held: list[Route] = []
+    answers: list[APIResponse] = []
+
+    def hold(route: Route) -> None:
+        answers.append(route.fetch())
+        held.append(route)
+
+    page.route("**/do/approve/", hold)
+    page.keyboard.press("a")
+    page.locator("#approve-dialog").get_by_role("button", name="Approve").click()
+    wait_for(lambda: page.evaluate("() => true") and held)  # Playwright hands over while it is asked
+    incident.touch(status="CLOSED")
+    note(incident, "closed", "Yash closed it.")
+    expect(page.locator("#incident-head")).to_contain_text("Closed")
+    held[0].fulfill(response=answers[0])
+    expect(page.locator("#toasts")).to_contain_text("healthy again")
+    expect(page.locator("#incident-decision")).not_to_contain_text("Approve")
+    assert [text for text in watched.complaints if "409" not in text] == []
 
 
 def test_long_names_do_not_push_a_phone_sideways(
