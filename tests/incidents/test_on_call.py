@@ -27,6 +27,12 @@ def verbs() -> list[str]:
     return list(AuditEntry.objects.order_by("sequence").values_list("verb", flat=True))
 
 
+def joined(service: Service, lead: User, *others: User, today: date) -> None:
+    """Have the lead put themselves and the others on call, in this order."""
+    for person in (lead, *others):
+        on_call.join(actor=lead, person=person, service=service, today=today)
+
+
 @pytest.fixture
 def service() -> Service:
     return made.service(name="Cart", slug="cart")
@@ -36,8 +42,7 @@ def service() -> Service:
 def test_who_joins_comes_last_and_who_is_on_call_stays_so(
     service: Service, shweta: User, yash: User, bhumika: User, today: date
 ) -> None:
-    for person in (shweta, yash, bhumika):
-        on_call.join(actor=shweta, person=person, service=service, today=today)
+    joined(service, shweta, yash, bhumika, today=today)
     assert order_of(service, today) == [shweta, yash, bhumika]
     on_call.leave(actor=shweta, place=OnCall.objects.get(person=yash), today=today)
     assert order_of(service, today) == [shweta, bhumika]
@@ -48,8 +53,7 @@ def test_who_joins_comes_last_and_who_is_on_call_stays_so(
 def test_who_is_put_first_is_on_call_now_and_the_others_follow(
     service: Service, shweta: User, yash: User, bhumika: User, today: date
 ) -> None:
-    for person in (shweta, yash, bhumika):
-        on_call.join(actor=shweta, person=person, service=service, today=today)
+    joined(service, shweta, yash, bhumika, today=today)
     on_call.be_first(actor=shweta, place=OnCall.objects.get(person=bhumika), today=today)
     assert order_of(service, today) == [bhumika, shweta, yash]
 
@@ -63,8 +67,7 @@ def test_every_change_is_on_record(service: Service, shweta: User, yash: User) -
     assert f'"person_id":{yash.pk}' in added.after_json
     assert deleted.verb == "oncall.deleted"
     assert f'"person_id":{yash.pk}' in deleted.before_json
-    for person in (shweta, yash):
-        on_call.join(actor=shweta, person=person, service=service, today=TODAY)
+    joined(service, shweta, yash, today=TODAY)
     on_call.be_first(actor=shweta, place=OnCall.objects.get(person=yash), today=TODAY)
     assert "oncall.changed" in verbs()
 
@@ -134,8 +137,7 @@ def test_nonsense_changes_nothing(
 def test_a_place_is_changed_only_as_was_asked(
     client: Client, service: Service, shweta: User, yash: User, to: str
 ) -> None:
-    for person in (shweta, yash):
-        on_call.join(actor=shweta, person=person, service=service, today=TODAY)
+    joined(service, shweta, yash, today=TODAY)
     before, place = order_of(service, TODAY), OnCall.objects.get(person=yash)
     client.force_login(shweta)
     answer = client.post(f"/team/on-call/{place.pk}/", {"to": to}, headers=HTMX)
