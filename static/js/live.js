@@ -60,8 +60,8 @@
     return [...region.querySelectorAll("input:not([type=hidden]), textarea, select")].some(isDirty);
   }
 
-  // The answer to a form that was taken away meanwhile would be lost, and with it why a deed was refused.
-  const isBusy = (region) => isTypedIn(region) || region.querySelector("form.htmx-request");
+  // The answer to a form or button that was taken away meanwhile would be lost, and with it why a deed was refused.
+  const isBusy = (region) => isTypedIn(region) || region.querySelector("form.htmx-request, button.htmx-request");
 
   function putOff(region) {
     stale.add(region.id);
