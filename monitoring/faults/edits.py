@@ -12,11 +12,22 @@ class EditDoesNotFit(ValueError):
 
 
 def put_in(fault: Fault, files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return the changed files. Raises EditDoesNotFit (text not there, there twice, or no such file)."""
+    """Return the changed files. Raises EditDoesNotFit (text not there, there twice, no such file, or all of it is in already).
+
+    What is left of an earlier time, of which somebody took out only what did harm, is no hindrance.
+    """
+    missing = [edit for edit in fault.edits if not stands(edit, files)]
+    if fault.edits and not missing:
+        raise EditDoesNotFit(f"{fault.edits[0].path}: the fault is in it already")
     changed: dict[str, bytes] = {}
-    for edit in fault.edits:
+    for edit in missing:
         changed[edit.path] = _replaced(changed.get(edit.path, files.get(edit.path)), edit)
     return changed
+
+
+def stands(edit: Edit, files: Mapping[str, bytes]) -> bool:
+    """Say whether an edit is in the files."""
+    return edit.new in files.get(edit.path, b"")
 
 
 def take_out(fault: Fault, path: str, *, before: bytes, now: bytes | None) -> bytes:
@@ -45,8 +56,6 @@ def _left_of(edit: Edit, *, before: bytes, text: bytes) -> bool:
 def _replaced(text: bytes | None, edit: Edit) -> bytes:
     if text is None:
         raise EditDoesNotFit(f"there is no file {edit.path}")
-    if edit.new in text:
-        raise EditDoesNotFit(f"{edit.path}: the fault is in it already")
     found = text.count(edit.old)
     if found == 1:
         return text.replace(edit.old, edit.new)

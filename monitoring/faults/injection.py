@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Q
 
 from monitoring import providers
 from monitoring.claims import request_probe
 from monitoring.faults.catalogue import Fault, UnknownFault, find
-from monitoring.faults.edits import EditDoesNotFit, put_in, take_out
+from monitoring.faults.edits import EditDoesNotFit, put_in, stands, take_out
 from monitoring.models import Blob, FaultInjection, Service
 from monitoring.ports import TargetError
 from teams import audit
@@ -52,7 +53,8 @@ def restore(*, service: Service, actor: User | None, now: datetime) -> int:
     """
     _require_demo(service)
     spec = service.spec()
-    open_faults = list(service.injections.filter(restored_at=None).order_by("-id"))
+    in_files = Q(restored_at=None) | Q(leaves_rest=True)
+    open_faults = list(service.injections.filter(in_files).order_by("-id"))
     now_bytes = providers.reader(spec).read_tree(spec)
     files = _healed(open_faults, now_bytes)
     changes = {path: data for path, data in files.items() if now_bytes.get(path) != data}
@@ -61,7 +63,7 @@ def restore(*, service: Service, actor: User | None, now: datetime) -> int:
     providers.writer(spec).restart(spec)
     with transaction.atomic():
         FaultInjection.objects.filter(pk__in=[one.pk for one in open_faults]).update(
-            restored_at=now
+            restored_at=now, leaves_rest=False
         )
         audit.record(
             actor=actor or _BY_HAND,
@@ -77,20 +79,32 @@ def restore(*, service: Service, actor: User | None, now: datetime) -> int:
 def settle(*, service: Service, now: datetime) -> int:
     """Mark the faults that somebody else took out again (the agent healed them) as gone, and return how many.
 
-    A fault of files is gone when none of it stands in them; a killed or stopped process is, because the caller has just seen
-    the service answer well. Raises TargetError.
+    A fault of files is gone when it does not stand in them whole: the smallest fix may leave a part that does no harm. A
+    killed or stopped process is, because the caller has just seen the service answer well. Raises TargetError.
     """
     open_faults = list(service.injections.filter(restored_at=None))
     if not open_faults:
         return 0
     tree = providers.reader(service.spec()).read_tree(service.spec())
-    gone = [one.pk for one in open_faults if _is_gone(one, tree)]
-    return FaultInjection.objects.filter(pk__in=gone).update(restored_at=now)
+    gone = [one for one in open_faults if not _is_whole(one, tree)]
+    for one in gone:
+        one.restored_at, one.leaves_rest = now, _leaves_anything(one, tree)
+        one.save(update_fields=["restored_at", "leaves_rest"])
+    return len(gone)
 
 
-def _is_gone(one: FaultInjection, tree: Mapping[str, bytes]) -> bool:
-    """Say whether taking the fault out would change nothing."""
-    return all(tree.get(path) == data for path, data in _healed([one], tree).items())
+def _is_whole(one: FaultInjection, tree: Mapping[str, bytes]) -> bool:
+    """Say whether all edits of a fault stand in the files; of one that left the catalogue, whether anything does."""
+    try:
+        edits = find(one.fault).edits
+    except UnknownFault:
+        return _leaves_anything(one, tree)
+    return bool(edits) and all(stands(edit, tree) for edit in edits)
+
+
+def _leaves_anything(one: FaultInjection, tree: Mapping[str, bytes]) -> bool:
+    """Say whether taking the fault out would change a file."""
+    return any(tree.get(path) != data for path, data in _healed([one], tree).items())
 
 
 def _require_demo(service: Service) -> None:

@@ -77,6 +77,10 @@ class FaultInjection(models.Model):
         default=dict, help_text="path -> sha256 before the fault, null for new files"
     )
     restored_at = models.DateTimeField(null=True)
+    leaves_rest = models.BooleanField(
+        default=False,
+        help_text="a part that did no harm was left in the files: putting everything back takes it out too",
+    )
 
     class Meta:
         ordering = ["-id"]

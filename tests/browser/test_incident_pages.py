@@ -270,7 +270,9 @@ def test_a_refusal_is_told_though_the_push_came_before_it(
     page.route("**/do/approve/", hold)
     page.keyboard.press("a")
     page.locator("#approve-dialog").get_by_role("button", name="Approve").click()
-    wait_for(lambda: page.evaluate("() => true") and held)  # Playwright hands over while it is asked
+    wait_for(
+        lambda: page.evaluate("() => true") and held
+    )  # Playwright hands over while it is asked
     incident.touch(status="CLOSED")
     note(incident, "closed", "Yash closed it.")
     expect(page.locator("#incident-head")).to_contain_text("Closed")

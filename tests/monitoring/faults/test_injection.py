@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from monitoring import providers
+from monitoring import providers, queries
 from monitoring.faults.catalogue import all_faults
 from monitoring.faults.injection import FaultRefused, UnknownFault, inject, restore, settle
 from monitoring.models import FaultInjection, Service
@@ -224,3 +224,23 @@ def test_a_fault_that_somebody_else_took_out_is_settled(shop: Service) -> None:
     file(shop, "handler.py").write_bytes(before)
     assert settle(service=shop, now=timezone.now()) == 1
     assert not shop.injections.filter(restored_at=None).exists()
+
+
+def test_a_fault_of_which_a_harmless_rest_is_left_is_over_and_can_be_put_in_again(
+    shop: Service,
+) -> None:
+    before = file(shop, "handler.py").read_bytes()
+    put(shop, "slow")
+    healed = file(shop, "handler.py").read_bytes().replace(b"    time.sleep(10)\n", b"")
+    assert healed != before, "its import is still there"
+    file(shop, "handler.py").write_bytes(healed)
+    assert settle(service=shop, now=timezone.now()) == 1
+    assert queries.current_fault(shop) is None
+    put(shop, "slow")
+    assert b"time.sleep(10)" in file(shop, "handler.py").read_bytes()
+    assert queries.current_fault(shop) == "slow"
+    file(shop, "handler.py").write_bytes(healed)
+    assert settle(service=shop, now=timezone.now()) == 1
+    assert put_back(shop) == 1, "the rest was the first one's"
+    assert file(shop, "handler.py").read_bytes() == before
+    assert put_back(shop) == 0
