@@ -27,6 +27,8 @@ from bench._report import Goal, at_most, percentile, report
 from bench._stack import Stack, wait_for
 
 TIMEOUT = 2.0
+GROWN_UP = 31
+"""From so many probes on (one more than `monitoring.claims.EARLY_PROBES`) a service without a snapshot is asked at its own interval only."""
 ROUNDS = {1.0: 4, 5.0: 2}
 EXITS = 20
 ENDED = {"RESOLVED", "RECOVERED", "REJECTED", "CLOSED"}
@@ -48,11 +50,12 @@ class Patient:
         self.hang = threading.Event()
         self.hang.set()
         self.asked = threading.Event()
+        self.times_asked, self._last = 0, 0.0
         patient = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                patient.asked.set()
+                patient._note()
                 patient.hang.wait(10)
                 failure = patient.failure
                 body: dict[str, Any] = {"status": "ok"}
@@ -79,10 +82,17 @@ class Patient:
         """Return where it listens."""
         return int(self.server.server_port)
 
+    def _note(self) -> None:
+        """Take in that it was asked; in its turn is what comes an interval after the last: a failure is looked into meanwhile."""
+        now = time.monotonic()
+        if now - self._last > 0.8 * self.interval:
+            self.asked.set()
+        self.times_asked, self._last = self.times_asked + 1, now
+
     def wait(self, seconds: float) -> None:
-        """Return this long after it is asked the next time."""
+        """Return this long after it is asked the next time in its turn."""
         self.asked.clear()
-        self.asked.wait(self.interval * 2)
+        self.asked.wait(self.interval * 4)
         time.sleep(seconds)
 
     def definition(self, directory: str) -> dict[str, Any]:
@@ -150,6 +160,7 @@ def _register(stack: Stack, patients: list[Patient], directory: str) -> None:
     wait_for(stack.healthy, limit=60)
     for patient in patients:
         wait_for(partial(_is_healthy, stack, patient.slug), limit=60)
+    wait_for(lambda: all(one.times_asked >= GROWN_UP for one in patients), limit=180, every=0.25)
 
 
 def _is_healthy(stack: Stack, slug: str) -> bool:

@@ -27,9 +27,13 @@
     if (synthesis) synthesis.cancel();
   }
 
-  // Only what really began was heard: a browser may refuse to speak before somebody touched the page.
+  // Only what really began was heard: a browser may refuse to speak before somebody touched the page. The next page tries.
   function began(player) {
     if (player.hasAttribute("hx-post")) htmx.trigger(player, "heard");
+  }
+
+  function refused(player) {
+    write(HEARD, begun().filter((number) => number !== player.dataset.speech).join(","));
   }
 
   function readAloud(player) {
@@ -38,6 +42,9 @@
     const words = new SpeechSynthesisUtterance(script.textContent);
     words.lang = "en";
     words.addEventListener("start", () => began(player));
+    words.addEventListener("error", (event) => {
+      if (event.error === "not-allowed") refused(player);
+    });
     synthesis.speak(words);
     return true;
   }
@@ -59,7 +66,8 @@
       began(player);
     } catch (error) {
       if (error.name === "AbortError") return; // paused meanwhile
-      if (error.name !== "NotAllowedError" && !readAloud(player)) tell("It could not be spoken; the script can be read");
+      if (error.name === "NotAllowedError") refused(player);
+      else if (!readAloud(player)) tell("It could not be spoken; the script can be read");
     }
   }
 
@@ -95,12 +103,13 @@
     document.querySelectorAll("[data-player-mute]").forEach((button) => button.setAttribute("aria-pressed", String(muted)));
   }
 
+  const begun = () => (read(HEARD) || "").split(",").filter(Boolean);
+
   function isNew(player) {
     const number = player.dataset.speech;
     if (!number) return true;
-    const heard = (read(HEARD) || "").split(",").filter(Boolean);
-    if (heard.includes(number)) return false; // on another page, or in another tab
-    write(HEARD, [...heard, number].slice(-KEPT).join(","));
+    if (begun().includes(number)) return false; // on another page, or in another tab
+    write(HEARD, [...begun(), number].slice(-KEPT).join(","));
     return true;
   }
 

@@ -31,7 +31,10 @@ LISTEN = """() => {
 
 REFUSE = """() => {
   window.asked = 0;
-  speechSynthesis.speak = (words) => { window.asked += 1; words.dispatchEvent(new Event("error")); };
+  speechSynthesis.speak = (words) => {
+    window.asked += 1;
+    words.dispatchEvent(new SpeechSynthesisErrorEvent("error", { utterance: words, error: "not-allowed" }));
+  };
 }"""
 """A browser that lets no page speak before somebody touched it."""
 
@@ -124,7 +127,7 @@ def test_a_page_opened_after_the_alert_offers_it_clear_of_its_heading(
     assert watched.complaints == []
 
 
-def test_an_alert_that_the_browser_refused_to_speak_was_not_heard(
+def test_an_alert_that_the_browser_refused_to_speak_was_not_heard_and_is_spoken_by_the_next_page(
     open_page: OpenPage, web: Web, shweta: User
 ) -> None:
     page = open_page(shweta, "/").page
@@ -134,8 +137,11 @@ def test_an_alert_that_the_browser_refused_to_speak_was_not_heard(
     speaking.speak(alert("Orders fail").pk, now=timezone.now())
     page.wait_for_function("() => window.asked === 1")
     page.wait_for_load_state("networkidle")
-    page.goto("/analytics/")
+    page.add_init_script(f"({LISTEN})()")
+    with page.expect_response("**/voice/heard/**"):
+        page.goto("/analytics/")
     expect(page.locator("#voice-slot")).to_contain_text("Orders fail")
+    assert said(page) == ["Orders fail for everybody."]
 
 
 def test_who_reads_or_hears_an_alert_is_not_interrupted_by_the_same_one(
