@@ -11,6 +11,7 @@
   const openState = new Map();
   const stale = new Set(); // ids of regions that were busy when news came
   let lost = false;
+  let pushed = false; // what is swapped now came by the socket, and is no answer
   let showTimer = 0;
 
   htmx.config.wsReconnectDelay = (tries) => Math.min(5000, 300 * 2 ** Math.min(tries, 5)) * (0.5 + Math.random() / 2);
@@ -61,7 +62,8 @@
   }
 
   // The answer to a form or button that was taken away meanwhile would be lost, and with it why a deed was refused.
-  const isBusy = (region) => isTypedIn(region) || region.querySelector("form.htmx-request, button.htmx-request");
+  const isAsking = (region) => region.querySelector("form.htmx-request, button.htmx-request");
+  const isBusy = (region) => isTypedIn(region) || isAsking(region);
 
   function putOff(region) {
     stale.add(region.id);
@@ -109,7 +111,7 @@
       return;
     }
     if (isOlder(target, fragment.firstElementChild)) event.preventDefault();
-    else if (isBusy(target)) {
+    else if (isTypedIn(target) || (pushed && isAsking(target))) {
       event.preventDefault();
       putOff(target);
     } else {
@@ -136,7 +138,8 @@
   }
 
   function keepPlace(target) {
-    const boxes = [target, ...target.querySelectorAll("[data-keep-scroll][id]")].map((el) => [el.id, el.scrollTop, el.scrollLeft]);
+    // Asked of marked boxes only: to be told where one stands, the browser has to lay the whole page out.
+    const boxes = [target, ...target.querySelectorAll("[data-keep-scroll]")].filter((el) => el.matches("[data-keep-scroll][id]")).map((el) => [el.id, el.scrollTop, el.scrollLeft]);
     const focused = target.contains(document.activeElement) ? document.activeElement.id : "";
     const restore = () => {
       boxes.forEach(([id, top, left]) => {
@@ -177,6 +180,8 @@
   document.addEventListener("focusout", () => setTimeout(freshen, 0));
   document.addEventListener("reset", () => setTimeout(freshen, 0));
   document.addEventListener("htmx:afterRequest", () => setTimeout(freshen, 0));
+  document.addEventListener("htmx:wsBeforeMessage", () => { pushed = true; });
+  document.addEventListener("htmx:wsAfterMessage", () => { pushed = false; });
   document.addEventListener("htmx:wsOpen", onOpen);
   document.addEventListener("htmx:wsClose", onLoss);
   document.addEventListener("htmx:wsError", onLoss);
