@@ -12,6 +12,7 @@
   const stale = new Set(); // ids of regions that were busy when news came
   let lost = false;
   let pushed = false; // what is swapped now came by the socket, and is no answer
+  let pressed = null; // what the pointer is down on
   let showTimer = 0;
 
   htmx.config.wsReconnectDelay = (tries) => Math.min(5000, 300 * 2 ** Math.min(tries, 5)) * (0.5 + Math.random() / 2);
@@ -63,7 +64,9 @@
 
   // The answer to a form or button that was taken away meanwhile would be lost, and with it why a deed was refused.
   const isAsking = (region) => region.querySelector("form.htmx-request, button.htmx-request");
-  const isBusy = (region) => isTypedIn(region) || isAsking(region);
+  // Between its two halves a click would be lost, or fall on what came in its place.
+  const isHeld = (region) => isAsking(region) || (pressed && region.contains(pressed));
+  const isBusy = (region) => isTypedIn(region) || isHeld(region);
 
   function putOff(region) {
     stale.add(region.id);
@@ -95,6 +98,11 @@
     });
   }
 
+  function letGo() {
+    pressed = null;
+    freshen();
+  }
+
   const isOlder = (now, next) => Number(next?.dataset?.version) < Number(now.dataset.version);
 
   // A row may come twice: in the answer to one's own click or a re-read, and pushed.
@@ -111,7 +119,7 @@
       return;
     }
     if (isOlder(target, fragment.firstElementChild)) event.preventDefault();
-    else if (isTypedIn(target) || (pushed && isAsking(target))) {
+    else if (isTypedIn(target) || (pushed && isHeld(target))) {
       event.preventDefault();
       putOff(target);
     } else {
@@ -123,7 +131,8 @@
 
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { target, requestConfig } = event.detail;
-    if (requestConfig?.headers["X-Refetch"] && isBusy(target)) {
+    const asksByItself = requestConfig?.headers["X-Refetch"] || (target.dataset.refetchUrl && requestConfig?.verb === "get" && requestConfig.elt === target);
+    if (asksByItself && isBusy(target)) {
       event.detail.shouldSwap = false;
       putOff(target);
     } else if (target.matches("[data-grows-above]")) holdPlace(target);
@@ -169,6 +178,11 @@
     });
   }
 
+  // The browser tells of a toggle later, when a swap may have taken the section away.
+  document.addEventListener("click", (event) => {
+    const section = event.target.closest("summary")?.parentElement;
+    if (section?.id && !event.defaultPrevented) openState.set(section.id, !section.open);
+  });
   document.addEventListener("toggle", (event) => {
     if (event.target.id && event.target.matches("details") && event.target.isConnected) openState.set(event.target.id, event.target.open);
   }, true);
@@ -180,6 +194,8 @@
   document.addEventListener("focusout", () => setTimeout(freshen, 0));
   document.addEventListener("reset", () => setTimeout(freshen, 0));
   document.addEventListener("htmx:afterRequest", () => setTimeout(freshen, 0));
+  document.addEventListener("pointerdown", (event) => { pressed = event.target; }, true);
+  ["pointerup", "pointercancel"].forEach((name) => document.addEventListener(name, () => setTimeout(letGo, 0), true));
   document.addEventListener("htmx:wsBeforeMessage", () => { pushed = true; });
   document.addEventListener("htmx:wsAfterMessage", () => { pushed = false; });
   document.addEventListener("htmx:wsOpen", onOpen);

@@ -101,6 +101,30 @@ def test_focus_and_open_sections_outlive_a_push(page: Page, line: Line) -> None:
     expect(page.locator("#go")).to_be_focused()
 
 
+def test_a_section_opened_at_the_very_moment_of_a_push_stays_open(page: Page) -> None:
+    page.evaluate(
+        """html => { document.querySelector("#more summary").click(); htmx.swap("#timeline", html, { swapStyle: "none" }); }""",
+        PART.format(v=6, oob=OOB, text="second"),
+    )
+    expect(page.locator("#head")).to_contain_text("second")
+    expect(page.locator("#more")).to_have_attribute("open", "")
+
+
+def test_a_push_does_not_take_away_what_is_being_pressed(page: Page, line: Line) -> None:
+    page.evaluate(
+        """() => { window.clicked = 0; document.addEventListener("click", (event) => { window.clicked += event.target.id === "go"; }); }"""
+    )
+    page.locator("#go").hover()
+    page.mouse.down()
+    line.push(PART.format(v=6, oob=OOB, text="second"))
+    line.push('<ol hx-swap-oob="beforeend:#timeline"><li>two</li></ol>')
+    expect(page.locator("#timeline li")).to_have_count(2)
+    expect(page.locator("#head")).to_contain_text("first")
+    page.mouse.up()
+    expect(page.locator("#head")).to_contain_text("fetched")
+    assert page.evaluate("window.clicked") == 1
+
+
 @pytest.mark.parametrize("code", [1001, 1012])
 def test_a_lost_line_is_said_and_the_page_is_read_again(page: Page, line: Line, code: int) -> None:
     page.evaluate("htmx.config.wsReconnectDelay = () => 3000")
